@@ -1,0 +1,169 @@
+/*
+ * leftovers.c: session state that a handler made is gone before its answer is sent (leftovers.h).
+ *
+ * Settings are undone by the GUC nest level of identity.c. What cannot be seen cheaply is cleared without asking (advisory locks, sequence
+ * memory); statements that make state by name are noted as they pass.
+ */
+#include "auth/leftovers.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "commands/async.h"
+#include "commands/prepare.h"
+#include "commands/sequence.h"
+#include "storage/lock.h"
+#include "tcop/utility.h"
+#include "utils/fmgroids.h"
+#include "utils/portal.h"
+
+static ProcessUtility_hook_type previous_hook;
+static bool watching;
+static bool session_shared;
+static List *prepared;		/* names, in TopTransactionContext */
+static List *held;			/* names */
+static List *temp_before;	/* oids, when the session is shared */
+static bool listens;
+
+static void note_utility(PlannedStmt *statement, const char *text, bool read_only_tree, ProcessUtilityContext context, ParamListInfo params,
+						 QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion);
+static void note_name(List **names, const char *name);
+static List *temporary_relations(void);
+static void drop_temporary(void);
+
+void
+vy_leftovers_init(void)
+{
+	previous_hook = ProcessUtility_hook;
+	ProcessUtility_hook = note_utility;
+}
+
+void
+vy_leftovers_watch(bool shared)
+{
+	vy_leftovers_forget();
+	watching = true;
+	session_shared = shared;
+	if (shared)
+		temp_before = temporary_relations();
+}
+
+void
+vy_leftovers_forget(void)
+{
+	watching = listens = session_shared = false;
+	prepared = held = temp_before = NIL;
+}
+
+void
+vy_leftovers_clear(bool wrote)
+{
+	ListCell *cell;
+
+	foreach (cell, prepared)
+		if (FetchPreparedStatement(lfirst(cell), false) != NULL)
+			DropPreparedStatement(lfirst(cell), false);
+	foreach (cell, held)
+	{
+		Portal portal = GetPortalByName(lfirst(cell));
+
+		if (PortalIsValid(portal))
+			PortalDrop(portal, false);
+	}
+	if (listens)
+		Async_UnlistenAll();
+	if ((MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE) != 0)
+		drop_temporary();
+	LockReleaseSession(USER_LOCKMETHOD);
+	/* lastval() and currval() would tell of the row before. */
+	if (wrote)
+		ResetSequenceCaches();
+	vy_leftovers_forget();
+}
+
+static void
+drop_temporary(void)
+{
+	List *made;
+
+	if (!session_shared)
+	{
+		ResetTempTableNamespace();
+		return;
+	}
+	/* Read again after each drop: CASCADE may have taken others along. */
+	while ((made = list_difference_oid(temporary_relations(), temp_before)) != NIL)
+	{
+		ObjectAddress object = {RelationRelationId, linitial_oid(made), 0};
+
+		performDeletion(&object, DROP_CASCADE, PERFORM_DELETION_INTERNAL | PERFORM_DELETION_QUIETLY | PERFORM_DELETION_SKIP_EXTENSIONS);
+		CommandCounterIncrement();
+	}
+}
+
+/* Tables, views and sequences of this session's temporary schema. */
+static List *
+temporary_relations(void)
+{
+	MemoryContext before;
+	List *oids = NIL;
+	Relation catalog;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple row;
+	Oid temp_schema;
+	Oid temp_toast_schema;
+
+	GetTempNamespaceState(&temp_schema, &temp_toast_schema);
+	if (!OidIsValid(temp_schema))
+		return NIL;
+	catalog = table_open(RelationRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_class_relnamespace, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(temp_schema));
+	scan = systable_beginscan(catalog, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+	{
+		Form_pg_class class = (Form_pg_class) GETSTRUCT(row);
+
+		if (class->relkind == RELKIND_INDEX)
+			continue;
+		before = MemoryContextSwitchTo(TopTransactionContext);
+		oids = lappend_oid(oids, class->oid);
+		MemoryContextSwitchTo(before);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return oids;
+}
+
+static void
+note_utility(PlannedStmt *statement, const char *text, bool read_only_tree, ProcessUtilityContext context, ParamListInfo params,
+			 QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	Node *node = statement->utilityStmt;
+
+	if (watching)
+	{
+		if (IsA(node, PrepareStmt))
+			note_name(&prepared, ((PrepareStmt *) node)->name);
+		else if (IsA(node, DeclareCursorStmt))
+			note_name(&held, ((DeclareCursorStmt *) node)->portalname);
+		else if (IsA(node, ListenStmt))
+			listens = true;
+	}
+	if (previous_hook != NULL)
+		previous_hook(statement, text, read_only_tree, context, params, environment, dest, completion);
+	else
+		standard_ProcessUtility(statement, text, read_only_tree, context, params, environment, dest, completion);
+}
+
+static void
+note_name(List **names, const char *name)
+{
+	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+
+	*names = lappend(*names, pstrdup(name));
+	MemoryContextSwitchTo(before);
+}

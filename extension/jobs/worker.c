@@ -1,0 +1,173 @@
+/*
+ * worker.c: the process that works for one database: its loop, signals and latch.
+ *
+ * It takes its place in shared memory before it connects. Whoever wants the database for itself (leave.c) raises the place's holds and
+ * waits until no pid stands there; so a worker is either seen and asked to leave, or sees the hold and never connects.
+ */
+#include "jobs/worker.h"
+
+#include "access/xact.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+static VyShmWorker *my_place;
+
+static bool take_place(Oid database);
+static void give_up_place(int code, Datum arg);
+static VyHome look_around(void);
+static void work(void);
+static void on_terminate(SIGNAL_ARGS);
+
+PGDLLEXPORT void vyricon_worker_main(Datum arg) pg_attribute_noreturn();
+
+void
+vyricon_worker_main(Datum arg)
+{
+	Oid database = DatumGetObjectId(arg);
+	Oid role;
+	VyHome home;
+
+	memcpy(&role, MyBgworkerEntry->bgw_extra, sizeof(role));
+	vy_worker_signals();
+	if (!take_place(database))
+		proc_exit(0);
+	BackgroundWorkerInitializeConnectionByOid(database, role, 0);
+	pgstat_report_appname("vyricon worker");
+
+	home = look_around();
+	LWLockAcquire(vy_shm->lock, LW_EXCLUSIVE);
+	my_place->copy = home == VY_HOME_COPY;
+	my_place->wanted = my_place->wanted || home == VY_HOME_HERE;
+	LWLockRelease(vy_shm->lock);
+	if (home == VY_HOME_HERE)
+		work();
+	proc_exit(0);
+}
+
+VyShmWorker *
+vy_place_find(Oid database, bool claim)
+{
+	VyShmWorker *unused = NULL;
+
+	for (int i = 0; i < VY_SHM_WORKERS; i++)
+	{
+		VyShmWorker *place = &vy_shm->workers[i];
+
+		if (place->database == database)
+			return place;
+		if (!OidIsValid(place->database) && unused == NULL)
+			unused = place;
+	}
+	if (!claim || unused == NULL)
+		return NULL;
+	memset(unused, 0, sizeof(*unused));
+	unused->database = database;
+	return unused;
+}
+
+/* wanted is lowered before the worker looks: a setup() that commits meanwhile raises it again and gets a worker that sees it. */
+static bool
+take_place(Oid database)
+{
+	LWLockAcquire(vy_shm->lock, LW_EXCLUSIVE);
+	my_place = vy_place_find(database, false);
+	if (my_place != NULL && my_place->pid == 0 && my_place->holds == 0)
+	{
+		my_place->pid = MyProcPid;
+		my_place->wanted = false;
+		before_shmem_exit(give_up_place, (Datum) 0);
+	}
+	else
+		my_place = NULL;
+	LWLockRelease(vy_shm->lock);
+	return my_place != NULL;
+}
+
+static void
+give_up_place(int code, Datum arg __attribute__((unused)))
+{
+	LWLockAcquire(vy_shm->lock, LW_EXCLUSIVE);
+	my_place->pid = 0;
+	if (code != 0)
+	{
+		my_place->wanted = true;
+		my_place->not_before = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), VY_WORKER_RESTART_MS);
+	}
+	else
+		my_place->not_before = 0;
+	if (!my_place->wanted && !my_place->copy && my_place->holds == 0)
+		my_place->database = InvalidOid;
+	vy_launcher_wake();
+	LWLockRelease(vy_shm->lock);
+}
+
+static VyHome
+look_around(void)
+{
+	VyHome home;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	home = vy_jobs_home();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return home;
+}
+
+/* Looks before each round: DROP EXTENSION, a restore over the database or a changed root key end the work. */
+static void
+work(void)
+{
+	while (vy_worker_wait(vy_jobs_run_due(my_place)))
+	{
+		VyHome home = look_around();
+
+		if (home == VY_HOME_HERE)
+			continue;
+		LWLockAcquire(vy_shm->lock, LW_EXCLUSIVE);
+		my_place->copy = home == VY_HOME_COPY;
+		my_place->wanted = false;
+		LWLockRelease(vy_shm->lock);
+		return;
+	}
+}
+
+void
+vy_worker_signals(void)
+{
+	pqsignal(SIGTERM, on_terminate);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	BackgroundWorkerUnblockSignals();
+}
+
+/* Idle processes leave by themselves; die() also ends a statement in the middle of a job. */
+static void
+on_terminate(SIGNAL_ARGS)
+{
+	ShutdownRequestPending = true;
+	die(postgres_signal_arg);
+}
+
+bool
+vy_worker_wait(long ms)
+{
+	if (!ShutdownRequestPending)
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	if (ShutdownRequestPending)
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+	}
+	return true;
+}

@@ -1,0 +1,33 @@
+/*
+ * worker.h: what the files of this room share about workers and their places in shared memory.
+ */
+#ifndef VY_WORKER_H
+#define VY_WORKER_H
+
+#include "core/shm.h"
+#include "jobs/jobs.h"
+
+#define VY_WORKER_RESTART_MS 5000
+
+/* The place of a database in vy_shm->workers, or NULL; claim: takes a free one when there is none. The caller holds vy_shm->lock. */
+VyShmWorker *vy_place_find(Oid database, bool claim);
+
+/* Tells the launcher to look again. The caller holds vy_shm->lock. */
+void vy_launcher_wake(void);
+
+/* SIGTERM and SIGHUP as both processes take them, then unblocks signals. */
+void vy_worker_signals(void);
+
+/* Waits for a latch, at most ms milliseconds, and does what signals asked for; false: leave. */
+bool vy_worker_wait(long ms);
+
+/* What the worker or a foreground caller finds in this database. */
+VyHome vy_jobs_home(void);
+
+/* Runs every job that is due, each in a transaction of its own; returns the milliseconds until the next one. */
+long vy_jobs_run_due(VyShmWorker *place);
+
+void vy_launcher_init(void);
+void vy_leave_init(void);
+
+#endif

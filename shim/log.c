@@ -1,0 +1,141 @@
+/*
+ * log.c: JSON lines on stderr, one for each request. No query string, no header, no body: nothing that could be a secret.
+ */
+#include "options.h"
+#include "shim.h"
+
+#include <stdarg.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FIELD_MAX 2048
+#define LINE_MAX (FIELD_MAX + 512)
+
+/* Quotes text as a JSON string of less than cap bytes, NUL-terminated; what does not fit is cut. Control and 8-bit bytes become \u00XX. */
+size_t
+vy_json_quote(char *out, size_t cap, const char *text, size_t n)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t at = 0;
+
+	out[at++] = '"';
+	for (size_t i = 0; i < n && at + 8 < cap; i++)
+	{
+		unsigned char c = (unsigned char) text[i];
+
+		if (c == '"' || c == '\\')
+			out[at++] = '\\';
+		if (c >= ' ' && c < 0x7f)
+		{
+			out[at++] = (char) c;
+			continue;
+		}
+		memcpy(out + at, "\\u00", 4);
+		out[at + 4] = hex[c >> 4];
+		out[at + 5] = hex[c & 15];
+		at += 6;
+	}
+	out[at++] = '"';
+	out[at] = '\0';
+	return at;
+}
+
+static size_t
+put_time(char *out, size_t cap, int64_t wall_us)
+{
+	time_t seconds = (time_t) (wall_us / 1000000);
+	struct tm parts;
+	size_t n;
+
+	gmtime_r(&seconds, &parts);
+	n = strftime(out, cap, "%Y-%m-%dT%H:%M:%S", &parts);
+	return n + (size_t) snprintf(out + n, cap - n, ".%03dZ", (int) (wall_us / 1000 % 1000));
+}
+
+/* Lost when stderr is full or closed: serving goes on. */
+static void
+write_out(const char *text, size_t n)
+{
+	while (n > 0)
+	{
+		ssize_t done = write(STDERR_FILENO, text, n);
+
+		if (done <= 0)
+			return;
+		text += done;
+		n -= (size_t) done;
+	}
+}
+
+static size_t
+put_peer(char *out, size_t cap, const VyPeer *peer)
+{
+	const uint8_t *a = peer->addr;
+	int n = 0;
+
+	if (peer->family == 4)
+		return (size_t) snprintf(out, cap, "%d.%d.%d.%d", a[0], a[1], a[2], a[3]);
+	for (int i = 0; peer->family == 6 && i < 16; i += 2)
+		n += snprintf(out + n, cap - (size_t) n, "%s%x", i ? ":" : "", a[i] << 8 | a[i + 1]);
+	out[n] = '\0';
+	return (size_t) n;
+}
+
+void
+vy_log_request(VyRequest *request)
+{
+	VyLoop *loop = request->client->loop;
+	char line[LINE_MAX];
+	char peer[48];
+	char path[FIELD_MAX];
+	char method[32];
+	char when[40];
+	int n;
+
+	if (vy_log_level == VY_LOG_OFF || (vy_log_level == VY_LOG_ERRORS && request->status < 500))
+		return;
+	put_time(when, sizeof(when), loop->wall_us);
+	put_peer(peer, sizeof(peer), &request->client->peer);
+	vy_json_quote(path, sizeof(path), request->target, request->path_len);
+	vy_json_quote(method, sizeof(method), request->method ? request->method : "", request->method ? strlen(request->method) : 0);
+	n = snprintf(line, sizeof(line), "{\"ts\":\"%s\",\"id\":\"%s\",\"method\":%s,\"path\":%s,\"status\":%u,\"ms\":%.3f,\"bytes\":%zu,\"peer\":\"%s\"}\n",
+				 when, request->id, method, path, request->status, (double) (loop->now_us - request->began_us) / 1000.0, request->answer_bytes,
+				 peer);
+	if (n <= 0 || (size_t) n >= sizeof(line))
+		return;
+	if (loop->log_len + (size_t) n > sizeof(loop->log))
+		vy_log_flush(loop);
+	memcpy(loop->log + loop->log_len, line, (size_t) n);
+	loop->log_len += (size_t) n;
+}
+
+void
+vy_log_flush(VyLoop *loop)
+{
+	if (loop->log_len > 0)
+		write_out(loop->log, loop->log_len);
+	loop->log_len = 0;
+}
+
+/* The rest is a JSON fragment that starts with a comma, or empty. */
+void
+vy_log_event(const char *event, const char *format, ...)
+{
+	struct timespec now;
+	char line[LINE_MAX];
+	char when[40];
+	va_list args;
+	int n;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	put_time(when, sizeof(when), (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	n = snprintf(line, sizeof(line), "{\"ts\":\"%s\",\"event\":\"%s\"", when, event);
+	va_start(args, format);
+	n += vsnprintf(line + n, sizeof(line) - (size_t) n - 2, format, args);
+	va_end(args);
+	if (n > (int) sizeof(line) - 3)
+		n = (int) sizeof(line) - 3;
+	line[n++] = '}';
+	line[n++] = '\n';
+	write_out(line, (size_t) n);
+}

@@ -1,0 +1,260 @@
+/*
+ * loop.c: one thread's event loop: client connections through libmicrohttpd's epoll descriptor, database connections beside it.
+ *
+ * A turn: take what the database answered, let libmicrohttpd read requests and write answers, then send to the database all that came in.
+ * Deadlines are absolute; libmicrohttpd's own time-outs only see idleness. Whoever misses one is cut by shutdown().
+ */
+#include "options.h"
+#include "shim.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_EVENTS 64
+
+const int vy_latency_bounds_us[VY_LATENCY_BUCKETS - 1] = {250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 500000, 2500000};
+
+static const long *const durations_ms[VY_DEADLINE_KINDS] = {
+	[VY_DEADLINE_HEAD] = &vy_options.head_timeout_ms,
+	[VY_DEADLINE_BODY] = &vy_options.body_timeout_ms,
+	[VY_DEADLINE_IDLE] = &vy_options.idle_timeout_ms,
+	[VY_DEADLINE_SEND] = &vy_options.send_timeout_ms,
+};
+
+int64_t
+vy_clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void
+read_clocks(VyLoop *loop)
+{
+	struct timespec wall;
+
+	loop->now_us = vy_clock_us();
+	clock_gettime(CLOCK_REALTIME_COARSE, &wall);
+	loop->wall_us = (int64_t) wall.tv_sec * 1000000 + wall.tv_nsec / 1000;
+}
+
+/* --- deadlines --------------------------------------------------------------------------------------------------------------------------------- */
+
+static void
+disarm(VyClient *client)
+{
+	VyDeadlineList *list = &client->loop->deadlines[client->deadline];
+
+	if (client->deadline == VY_DEADLINE_NONE)
+		return;
+	if (client->earlier)
+		client->earlier->later = client->later;
+	else
+		list->first = client->later;
+	if (client->later)
+		client->later->earlier = client->earlier;
+	else
+		list->last = client->earlier;
+	client->deadline = VY_DEADLINE_NONE;
+}
+
+void
+vy_loop_deadline(VyClient *client, VyDeadlineKind kind)
+{
+	VyDeadlineList *list = &client->loop->deadlines[kind];
+
+	disarm(client);
+	if (kind == VY_DEADLINE_NONE)
+		return;
+	client->deadline = kind;
+	client->due = client->loop->now_us + *durations_ms[kind] * 1000;
+	client->later = NULL;
+	client->earlier = list->last;
+	if (list->last)
+		list->last->later = client;
+	else
+		list->first = client;
+	list->last = client;
+}
+
+static void
+cut_late_clients(VyLoop *loop)
+{
+	for (int kind = VY_DEADLINE_NONE + 1; kind < VY_DEADLINE_KINDS; kind++)
+		while (loop->deadlines[kind].first && loop->deadlines[kind].first->due <= loop->now_us)
+		{
+			VyClient *client = loop->deadlines[kind].first;
+
+			disarm(client);
+			shutdown(client->fd, SHUT_RDWR);
+		}
+}
+
+static int64_t
+next_due(VyLoop *loop)
+{
+	int64_t due = vy_pool_due(loop->pool);
+
+	for (int kind = VY_DEADLINE_NONE + 1; kind < VY_DEADLINE_KINDS; kind++)
+		if (loop->deadlines[kind].first && loop->deadlines[kind].first->due < due)
+			due = loop->deadlines[kind].first->due;
+	if (loop->stopping && loop->stop_by_us < due)
+		due = loop->stop_by_us;
+	return due;
+}
+
+/* --- turns ------------------------------------------------------------------------------------------------------------------------------------- */
+
+static int
+wait_ms(VyLoop *loop)
+{
+	MHD_UNSIGNED_LONG_LONG http_ms;
+	int64_t due = next_due(loop);
+	int64_t ms = due == INT64_MAX ? -1 : (due - vy_clock_us() + 999) / 1000;
+
+	if (due != INT64_MAX && ms < 0)
+		ms = 0;
+	if (MHD_get_timeout(loop->daemon, &http_ms) == MHD_YES && (ms < 0 || (int64_t) http_ms < ms))
+		ms = (int64_t) http_ms;
+	return (int) (ms > 60000 ? 60000 : ms);
+}
+
+static void
+begin_stop(VyLoop *loop)
+{
+	int fd = MHD_quiesce_daemon(loop->daemon);
+
+	loop->stopping = true;
+	loop->stop_by_us = loop->now_us + vy_options.drain_timeout_ms * 1000;
+	if (fd >= 0)
+		close(fd);
+	while (loop->deadlines[VY_DEADLINE_IDLE].first)
+	{
+		VyClient *client = loop->deadlines[VY_DEADLINE_IDLE].first;
+
+		disarm(client);
+		shutdown(client->fd, SHUT_RDWR);
+	}
+}
+
+static void
+take_wishes(VyLoop *loop)
+{
+	uint64_t count;
+
+	while (read(loop->wake_fd, &count, sizeof(count)) > 0)
+		;
+	if (atomic_exchange(&loop->reload, false))
+		vy_static_reload(loop->files);
+	if (atomic_load(&loop->stop) && !loop->stopping)
+		begin_stop(loop);
+}
+
+static void
+turn(VyLoop *loop, int timeout_ms)
+{
+	struct epoll_event events[MAX_EVENTS];
+	MHD_UNSIGNED_LONG_LONG http_ms;
+	int n = epoll_wait(loop->epoll_fd, events, MAX_EVENTS, timeout_ms);
+
+	read_clocks(loop);
+	for (int i = 0; i < n; i++)
+	{
+		if (events[i].data.ptr == loop)
+			take_wishes(loop);
+		else if (events[i].data.ptr == loop->daemon)
+			loop->run_http = true;
+		else
+			vy_pool_event(events[i].data.ptr, events[i].events);
+	}
+	cut_late_clients(loop);
+	if (!loop->run_http && MHD_get_timeout(loop->daemon, &http_ms) == MHD_YES && http_ms == 0)
+		loop->run_http = true;
+	if (loop->run_http)
+	{
+		loop->run_http = false;
+		MHD_run(loop->daemon);
+	}
+	vy_pool_turn(loop->pool);
+	vy_log_flush(loop);
+}
+
+void *
+vy_loop_run(void *arg)
+{
+	VyLoop *loop = arg;
+
+	read_clocks(loop);
+	vy_pool_turn(loop->pool);
+	while (!loop->stopping || (loop->nrequests > 0 && loop->now_us < loop->stop_by_us))
+		turn(loop, wait_ms(loop));
+	/* suspended connections may not be there when the daemon stops */
+	vy_pool_fail_all(loop->pool);
+	for (int i = 0; i < 4; i++)
+		turn(loop, 0);
+	return NULL;
+}
+
+void
+vy_loop_wake(VyLoop *loop)
+{
+	uint64_t one = 1;
+
+	if (write(loop->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		vy_log_event("wake_failed", "%s", "");
+}
+
+static bool
+watch_fd(VyLoop *loop, int fd, void *who)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = who};
+
+	return fd >= 0 && epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+VyLoop *
+vy_loop_new(int number, int listen_fd)
+{
+	VyLoop *loop = calloc(1, sizeof(*loop));
+	const union MHD_DaemonInfo *info;
+
+	if (!loop)
+		return NULL;
+	loop->number = number;
+	loop->listen_fd = listen_fd;
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	loop->pool = vy_pool_new(loop);
+	loop->files = vy_static_new(vy_options.static_folder);
+	loop->daemon = vy_server_start(loop, 0);
+	info = loop->daemon ? MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+	read_clocks(loop);
+	if (!loop->pool || !info || !watch_fd(loop, info->epoll_fd, loop->daemon) || !watch_fd(loop, loop->wake_fd, loop))
+		return NULL;
+	return loop;
+}
+
+void
+vy_loop_free(VyLoop *loop)
+{
+	MHD_stop_daemon(loop->daemon);
+	vy_pool_free(loop->pool);
+	vy_static_free(loop->files);
+	vy_log_flush(loop);
+	while (loop->free_requests)
+	{
+		VyRequest *request = loop->free_requests;
+
+		loop->free_requests = request->next;
+		free(request);
+	}
+	close(loop->epoll_fd);
+	close(loop->wake_fd);
+	free(loop);
+}

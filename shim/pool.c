@@ -1,0 +1,445 @@
+/*
+ * pool.c: which request goes to which database connection, and when.
+ *
+ * Reads share few connections, so that pipelining saves system calls; writes spread over all, so that commits are grouped; routes that have
+ * been slow lately keep to the last quarter. Only a few requests are sent ahead on a connection, none behind a statement that has run for some
+ * milliseconds; the others wait here, in a bounded queue, and go to whichever connection is free first.
+ */
+#include "pool.h"
+
+#include "options.h"
+
+#include <stdlib.h>
+
+#define READ_BACKENDS 4
+#define READ_DEPTH 8
+#define WRITE_DEPTH 2
+#define BUSY_US 20000
+#define SLOW_ROUTE_US 50000
+#define MAX_REPEATS 3
+#define CONNECT_TIMEOUT_US 10000000
+#define NFIELDS 8
+
+typedef enum ErrorClass
+{
+	ERROR_ORDINARY, /* http_failed() words it */
+	ERROR_REPEAT,	/* rolled back because of somebody else: once more */
+	ERROR_LOST,		/* the connection is being closed */
+	ERROR_MISSING	/* our functions or statements are not there */
+} ErrorClass;
+
+static const struct
+{
+	const char *sqlstate;
+	ErrorClass class;
+} error_classes[] = {
+	{"40001", ERROR_REPEAT}, {"40P01", ERROR_REPEAT},  {"57P01", ERROR_LOST},	 {"57P02", ERROR_LOST},
+	{"57P03", ERROR_LOST},	 {"57P05", ERROR_LOST},	   {"25P03", ERROR_LOST},	 {"26000", ERROR_MISSING},
+	{"3F000", ERROR_MISSING}, {"42883", ERROR_MISSING},
+};
+
+static const int field_codes[NFIELDS] = {PG_DIAG_SQLSTATE,	  PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_MESSAGE_DETAIL, PG_DIAG_MESSAGE_HINT,
+										 PG_DIAG_SCHEMA_NAME, PG_DIAG_TABLE_NAME,	   PG_DIAG_COLUMN_NAME,	   PG_DIAG_CONSTRAINT_NAME};
+
+/* --- queues ------------------------------------------------------------------------------------------------------------------------------------ */
+
+static void
+enqueue(VyPool *pool, VyRequest *request, bool first)
+{
+	VyQueue *queue = &pool->lanes[request->lane];
+
+	request->next = first ? queue->first : NULL;
+	if (!queue->first)
+		queue->first = queue->last = request;
+	else if (first)
+		queue->first = request;
+	else
+	{
+		queue->last->next = request;
+		queue->last = request;
+	}
+	queue->n++;
+	pool->nqueued++;
+	vy_count(&pool->loop->counters.queued, 1);
+}
+
+static VyRequest *
+dequeue(VyPool *pool, VyLane lane)
+{
+	VyQueue *queue = &pool->lanes[lane];
+	VyRequest *request = queue->first;
+
+	queue->first = request->next;
+	if (!queue->first)
+		queue->last = NULL;
+	queue->n--;
+	pool->nqueued--;
+	vy_count(&pool->loop->counters.queued, -1);
+	return request;
+}
+
+static void
+refuse(VyRequest *request, VyRefusal why)
+{
+	request->refusal = why;
+	vy_server_finish(request);
+}
+
+/* --- choosing ---------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Hash of the method and the first four segments of the path. */
+static uint32_t
+route_slot(const VyRequest *request)
+{
+	uint32_t hash = 2166136261u ^ (uint8_t) request->method[0] ^ (uint32_t) (uint8_t) request->method[1] << 8;
+	int segments = 0;
+
+	for (size_t i = 0; i < request->path_len; i++)
+	{
+		if (request->target[i] == '/' && ++segments > 4)
+			break;
+		hash = (hash ^ (uint8_t) request->target[i]) * 16777619u;
+	}
+	return hash % VY_ROUTE_SLOTS;
+}
+
+static VyBackend *
+least_busy(VyPool *pool, int from, int to, int max_depth)
+{
+	VyBackend *best = NULL;
+
+	for (int i = to - 1; i >= from; i--)
+	{
+		VyBackend *backend = &pool->backends[i];
+
+		if (backend->state != VY_BACKEND_READY || backend->retiring || backend->depth >= max_depth)
+			continue;
+		if (backend->depth > 0 && pool->loop->now_us - backend->since_us > BUSY_US)
+			continue;
+		if (!best || backend->depth < best->depth)
+			best = backend;
+	}
+	return best;
+}
+
+static VyBackend *
+choose(VyPool *pool, VyLane lane)
+{
+	int n = pool->nbackends;
+	int nslow = n >= 4 ? n / 4 : 1;
+	int nread = n < READ_BACKENDS ? n : READ_BACKENDS;
+	VyBackend *backend = NULL;
+
+	switch (lane)
+	{
+		case VY_LANE_READ:
+			backend = least_busy(pool, 0, nread, READ_DEPTH);
+			return backend ? backend : least_busy(pool, nread, n, 1);
+		case VY_LANE_WRITE:
+			return least_busy(pool, 0, n, WRITE_DEPTH);
+		case VY_LANE_SLOW:
+			return least_busy(pool, n - nslow, n, 1);
+		case VY_LANES:
+			break;
+	}
+	return backend;
+}
+
+static void
+pump(VyPool *pool)
+{
+	for (int lane = 0; lane < VY_LANES; lane++)
+		while (pool->lanes[lane].first)
+		{
+			VyBackend *backend = choose(pool, (VyLane) lane);
+
+			if (!backend)
+				break;
+			vy_backend_send(backend, dequeue(pool, (VyLane) lane));
+		}
+}
+
+/* False: refused at once. */
+bool
+vy_pool_admit(VyRequest *request)
+{
+	VyPool *pool = request->loop->pool;
+
+	request->route = route_slot(request);
+	request->lane = pool->route_us[request->route] > SLOW_ROUTE_US ? VY_LANE_SLOW : request->read_only ? VY_LANE_READ : VY_LANE_WRITE;
+	request->queued_us = pool->loop->now_us;
+	if (pool->nready == 0 && pool->not_ready)
+		request->refusal = VY_NOT_READY;
+	/* slow routes may not fill the whole queue */
+	else if (pool->nqueued >= (unsigned) vy_options.queue ||
+			 (request->lane == VY_LANE_SLOW && pool->lanes[VY_LANE_SLOW].n > (unsigned) vy_options.queue / 2))
+		request->refusal = VY_QUEUE_FULL;
+	return request->refusal == VY_ACCEPTED;
+}
+
+void
+vy_pool_submit(VyRequest *request)
+{
+	VyPool *pool = request->loop->pool;
+	VyBackend *backend = pool->lanes[request->lane].first ? NULL : choose(pool, request->lane);
+
+	if (backend)
+		vy_backend_send(backend, request);
+	else
+		enqueue(pool, request, false);
+}
+
+/* --- what came back ------------------------------------------------------------------------------------------------------------------------------ */
+
+static void
+put_be32(char *at, int32_t value)
+{
+	for (int i = 0; i < 4; i++)
+		at[i] = (char) (uint8_t) ((uint32_t) value >> (8 * (3 - i)));
+}
+
+/* A text[] in PostgreSQL's binary form: dimensions, has-nulls, element type 25, size, lower bound; then length and bytes of each. */
+static bool
+pack_fields(VyRequest *request)
+{
+	size_t size = 20;
+	char *at;
+
+	for (int i = 0; i < NFIELDS; i++)
+	{
+		const char *text = PQresultErrorField(request->result, field_codes[i]);
+
+		size += 4 + (text ? strlen(text) : 0);
+	}
+	at = request->fields = malloc(size);
+	if (!at)
+		return false;
+	request->fields_len = size;
+	put_be32(at, 1);
+	put_be32(at + 4, 1);
+	put_be32(at + 8, 25);
+	put_be32(at + 12, NFIELDS);
+	put_be32(at + 16, 1);
+	at += 20;
+	for (int i = 0; i < NFIELDS; i++)
+	{
+		const char *text = PQresultErrorField(request->result, field_codes[i]);
+		size_t n = text ? strlen(text) : 0;
+
+		put_be32(at, text ? (int32_t) n : -1);
+		if (n > 0)
+			memcpy(at + 4, text, n);
+		at += 4 + n;
+	}
+	return true;
+}
+
+static ErrorClass
+classify(const PGresult *result)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	if (!sqlstate)
+		return ERROR_LOST;
+	for (size_t i = 0; i < sizeof(error_classes) / sizeof(error_classes[0]); i++)
+		if (strcmp(sqlstate, error_classes[i].sqlstate) == 0)
+			return error_classes[i].class;
+	return ERROR_ORDINARY;
+}
+
+static void
+drop_result(VyRequest *request)
+{
+	PQclear(request->result);
+	request->result = NULL;
+}
+
+/*
+ * Its connection was lost after it was sent. Nobody knows whether it ran: what only reads is sent once more, what may have written is not. Had
+ * it failed already, it was rolled back, and only the wording is lost.
+ */
+void
+vy_pool_lost(VyPool *pool, VyRequest *request)
+{
+	drop_result(request);
+	if (!request->read_only && !request->failing)
+		refuse(request, VY_OUTCOME_UNKNOWN);
+	else if (request->lost_once || request->failing)
+		refuse(request, VY_DATABASE_GONE);
+	else
+	{
+		request->lost_once = true;
+		vy_count(&pool->loop->counters.repeats, 1);
+		enqueue(pool, request, true);
+	}
+}
+
+static void
+fail(VyBackend *backend, VyRequest *request)
+{
+	VyPool *pool = backend->pool;
+	ErrorClass class = classify(request->result);
+
+	if (class == ERROR_LOST)
+	{
+		vy_pool_lost(pool, request);
+		return;
+	}
+	if (class == ERROR_REPEAT && request->repeats < MAX_REPEATS && !request->failing)
+	{
+		request->repeats++;
+		vy_count(&pool->loop->counters.repeats, 1);
+		drop_result(request);
+		enqueue(pool, request, true);
+		return;
+	}
+	if (request->failing || !pack_fields(request))
+	{
+		if (class == ERROR_MISSING)
+			backend->retiring = true;
+		drop_result(request);
+		refuse(request, class == ERROR_MISSING ? VY_NOT_READY : VY_INTERNAL);
+		return;
+	}
+	drop_result(request);
+	request->failing = true;
+	enqueue(pool, request, true);
+}
+
+void
+vy_pool_done(VyBackend *backend, VyRequest *request)
+{
+	VyPool *pool = backend->pool;
+	int64_t took = pool->loop->now_us - backend->since_us;
+	uint32_t *smoothed = &pool->route_us[request->route];
+
+	*smoothed = (uint32_t) (((int64_t) *smoothed * 7 + (took < 10000000 ? took : 10000000)) / 8);
+	if (request->result && PQresultStatus(request->result) == PGRES_TUPLES_OK)
+		vy_server_finish(request);
+	else if (request->result)
+		fail(backend, request);
+	else
+		refuse(request, VY_INTERNAL);
+}
+
+/* --- turns and ends ---------------------------------------------------------------------------------------------------------------------------- */
+
+void
+vy_pool_event(void *backend, unsigned events)
+{
+	(void) events;
+	vy_backend_event(backend);
+}
+
+static void
+expire(VyPool *pool)
+{
+	int64_t wait = vy_options.queue_wait_ms * 1000;
+
+	for (int lane = 0; lane < VY_LANES; lane++)
+		while (pool->lanes[lane].first && pool->loop->now_us - pool->lanes[lane].first->queued_us >= wait)
+			refuse(dequeue(pool, (VyLane) lane), pool->nready > 0 ? VY_QUEUE_FULL : VY_DATABASE_GONE);
+	for (int lane = 0; pool->nready == 0 && pool->not_ready && lane < VY_LANES; lane++)
+		while (pool->lanes[lane].first)
+			refuse(dequeue(pool, (VyLane) lane), VY_NOT_READY);
+}
+
+static int64_t
+backend_due(const VyBackend *backend)
+{
+	switch (backend->state)
+	{
+		case VY_BACKEND_DOWN:
+			return backend->retry_us;
+		case VY_BACKEND_CONNECTING:
+		case VY_BACKEND_PREPARING:
+			return backend->since_us + CONNECT_TIMEOUT_US;
+		case VY_BACKEND_READY:
+			return backend->depth > 0 ? backend->since_us + vy_options.answer_timeout_ms * 1000 : INT64_MAX;
+	}
+	return INT64_MAX;
+}
+
+/* The end of a loop turn: send what this turn's requests wrote, connect, give up what takes too long. */
+void
+vy_pool_turn(VyPool *pool)
+{
+	for (int i = 0; i < pool->nbackends; i++)
+	{
+		VyBackend *backend = &pool->backends[i];
+
+		if (backend_due(backend) > pool->loop->now_us)
+			continue;
+		if (backend->state != VY_BACKEND_DOWN)
+			vy_backend_lose(backend, "no answer in time");
+		else if (!pool->loop->stopping)
+			vy_backend_connect(backend);
+	}
+	if (pool->nqueued > 0)
+	{
+		expire(pool);
+		pump(pool);
+	}
+	for (int i = 0; i < pool->nbackends; i++)
+		if (pool->backends[i].corked)
+			vy_backend_flush(&pool->backends[i]);
+}
+
+int64_t
+vy_pool_due(const VyPool *pool)
+{
+	int64_t due = INT64_MAX;
+
+	for (int i = 0; i < pool->nbackends; i++)
+	{
+		int64_t at = backend_due(&pool->backends[i]);
+
+		if (at < due && !(pool->loop->stopping && pool->backends[i].state == VY_BACKEND_DOWN))
+			due = at;
+	}
+	for (int lane = 0; lane < VY_LANES; lane++)
+		if (pool->lanes[lane].first && pool->lanes[lane].first->queued_us + vy_options.queue_wait_ms * 1000 < due)
+			due = pool->lanes[lane].first->queued_us + vy_options.queue_wait_ms * 1000;
+	return due;
+}
+
+VyPool *
+vy_pool_new(VyLoop *loop)
+{
+	VyPool *pool = calloc(1, sizeof(*pool) + (size_t) vy_options.pool * sizeof(VyBackend));
+
+	if (!pool)
+		return NULL;
+	pool->loop = loop;
+	pool->nbackends = (int) vy_options.pool;
+	for (int i = 0; i < pool->nbackends; i++)
+	{
+		pool->backends[i].pool = pool;
+		pool->backends[i].fd = -1;
+	}
+	return pool;
+}
+
+/* The drain time is over: nothing stays in the pool. */
+void
+vy_pool_fail_all(VyPool *pool)
+{
+	for (int i = 0; i < pool->nbackends; i++)
+		if (pool->backends[i].state != VY_BACKEND_DOWN)
+		{
+			for (VyRequest *request = pool->backends[i].first; request; request = request->next)
+				request->lost_once = true;
+			vy_backend_lose(&pool->backends[i], "stopping");
+		}
+	for (int lane = 0; lane < VY_LANES; lane++)
+		while (pool->lanes[lane].first)
+			refuse(dequeue(pool, (VyLane) lane), VY_STOPPING);
+}
+
+void
+vy_pool_free(VyPool *pool)
+{
+	for (int i = 0; i < pool->nbackends; i++)
+		vy_backend_close(&pool->backends[i]);
+	free(pool);
+}

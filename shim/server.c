@@ -1,0 +1,504 @@
+/*
+ * server.c: libmicrohttpd's callbacks: a request from its first line to its answer.
+ *
+ * on_request() is called once with the whole head, then with the body in pieces, then without: there the packed request goes to the pool and
+ * the connection sleeps. The pool calls vy_server_finish(), and on_request() is called once more, for the answer.
+ */
+#include "options.h"
+#include "shim.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define MAX_FREE_REQUESTS 1024
+#define FIRST_BODY 65536
+/* cleared by libmicrohttpd after each request, so it is as small as a head of 32 KiB, less what stands around it, allows */
+#define CONNECTION_MEMORY 32768
+
+typedef struct Collector
+{
+	VyRequest *request;
+	size_t nheaders;
+	size_t names_len;
+	bool proxied;
+	VyStr forwarded;
+} Collector;
+
+static const struct
+{
+	const char *name;
+	bool read_only;
+} methods[] = {{"GET", true}, {"POST", false}, {"PATCH", false}, {"DELETE", false}, {"PUT", false}, {"HEAD", true}, {"OPTIONS", true}};
+
+/* --- a request's memory ---------------------------------------------------------------------------------------------------------------------- */
+
+static VyRequest *
+new_request(VyLoop *loop)
+{
+	VyRequest *request = loop->free_requests;
+
+	if (request)
+	{
+		loop->free_requests = request->next;
+		loop->nfree--;
+	}
+	else
+		request = malloc(sizeof(*request));
+	if (!request)
+		return NULL;
+	memset(request, 0, offsetof(VyRequest, small_target));
+	request->loop = loop;
+	loop->nrequests++;
+	return request;
+}
+
+static void
+free_request(VyRequest *request)
+{
+	VyLoop *loop = request->loop;
+
+	if (request->target != request->small_target)
+		free(request->target);
+	if (request->packed != request->small_packed)
+		free(request->packed);
+	free(request->fields);
+	PQclear(request->result);
+	loop->nrequests--;
+	if (loop->nfree >= MAX_FREE_REQUESTS)
+	{
+		free(request);
+		return;
+	}
+	request->next = loop->free_requests;
+	loop->free_requests = request;
+	loop->nfree++;
+}
+
+static bool
+reserve_packed(VyRequest *request, size_t cap)
+{
+	uint8_t *grown;
+
+	if (cap <= request->packed_cap)
+		return true;
+	if (!request->packed && cap <= sizeof(request->small_packed))
+	{
+		request->packed = request->small_packed;
+		request->packed_cap = sizeof(request->small_packed);
+		return true;
+	}
+	grown = request->packed == request->small_packed ? malloc(cap) : realloc(request->packed, cap);
+	if (!grown)
+		return false;
+	if (request->packed == request->small_packed)
+		memcpy(grown, request->packed, request->packed_len);
+	request->packed = grown;
+	request->packed_cap = cap;
+	return true;
+}
+
+/* --- request ids ------------------------------------------------------------------------------------------------------------------------------ */
+
+static bool
+take_id(VyRequest *request, const char *text, size_t n)
+{
+	if (n < 1 || n > 64)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!((text[i] >= '0' && text[i] <= '9') || (vy_ascii_lower(text[i]) >= 'a' && vy_ascii_lower(text[i]) <= 'z') || text[i] == '-'))
+			return false;
+	memcpy(request->id, text, n);
+	request->id[n] = '\0';
+	return true;
+}
+
+static void
+make_id(VyRequest *request)
+{
+	static const char hex[] = "0123456789abcdef";
+	VyLoop *loop = request->loop;
+
+	if (loop->nrandom < 16)
+	{
+		ssize_t n = getrandom(loop->random, sizeof(loop->random), 0);
+
+		loop->nrandom = n > 0 ? (size_t) n : sizeof(loop->random);
+	}
+	loop->nrandom -= 16;
+	for (int i = 0; i < 16; i++)
+	{
+		request->id[2 * i] = hex[loop->random[loop->nrandom + (size_t) i] >> 4];
+		request->id[2 * i + 1] = hex[loop->random[loop->nrandom + (size_t) i] & 15];
+	}
+	request->id[32] = '\0';
+}
+
+/* --- from the head to the packed request ------------------------------------------------------------------------------------------------------ */
+
+static enum MHD_Result
+collect_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len, const char *value, size_t value_len)
+{
+	Collector *collector = cls;
+	VyRequest *request = collector->request;
+	VyLoop *loop = request->loop;
+	char *lower = loop->names + collector->names_len;
+
+	(void) kind;
+	if (collector->names_len + name_len > sizeof(loop->names))
+		return MHD_NO;
+	for (size_t i = 0; i < name_len; i++)
+		lower[i] = vy_ascii_lower(name[i]);
+	if (name_len == 12 && memcmp(lower, "x-request-id", 12) == 0)
+	{
+		take_id(request, value, value_len);
+		return MHD_YES;
+	}
+	if (name_len > 12 && memcmp(lower, "x-forwarded-", 12) == 0)
+	{
+		if (!collector->proxied)
+			return MHD_YES;
+		if (name_len == 15 && memcmp(lower + 12, "for", 3) == 0)
+			collector->forwarded = vy_str(value, value_len);
+	}
+	collector->names_len += name_len;
+	loop->headers[collector->nheaders++] = (VyHeader){vy_str(lower, name_len), vy_str(value, value_len)};
+	return MHD_YES;
+}
+
+/* The right-most hop that is no proxy of ours: what stands left of it, a client can make up. */
+static VyPeer
+forwarded_peer(VyPeer peer, VyStr list)
+{
+	size_t end = list.n;
+
+	while (end > 0 && vy_options_trusts(&peer))
+	{
+		char text[64];
+		size_t start = end;
+		VyPeer hop;
+
+		while (start > 0 && list.p[start - 1] != ',')
+			start--;
+		for (size_t i = start; i < end && list.p[i] == ' '; i++)
+			start = i + 1;
+		if (end - start >= sizeof(text))
+			break;
+		memcpy(text, list.p + start, end - start);
+		text[end - start] = '\0';
+		if (!vy_peer_parse(&hop, text))
+			break;
+		peer = hop;
+		while (start > 0 && list.p[start - 1] != ',')
+			start--;
+		end = start > 0 ? start - 1 : 0;
+	}
+	return peer;
+}
+
+/* Everything but the body, which is appended as it comes. */
+static bool
+pack_head(VyRequest *request, struct MHD_Connection *connection, size_t content_length)
+{
+	VyLoop *loop = request->loop;
+	Collector collector = {.request = request, .proxied = vy_options_trusts(&request->client->peer)};
+	VyWireRequest wire;
+	size_t size;
+
+	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, collect_header, &collector);
+	if (!request->id[0])
+		make_id(request);
+	loop->headers[collector.nheaders++] = (VyHeader){VY_STR("x-request-id"), vy_cstr(request->id)};
+	wire = (VyWireRequest){
+		.peer = collector.forwarded.p ? forwarded_peer(request->client->peer, collector.forwarded) : request->client->peer,
+		.method = vy_cstr(request->method),
+		.target = vy_str(request->target, request->target_len),
+		.headers = loop->headers,
+		.nheaders = collector.nheaders,
+	};
+	size = vy_wire_request_size(&wire);
+	if (!reserve_packed(request, size + (content_length < FIRST_BODY ? content_length : FIRST_BODY)) ||
+		!vy_wire_request_write(request->packed, size, &wire))
+		return false;
+	request->packed_len = size;
+	request->body_at = size;
+	return true;
+}
+
+static bool
+append_body(VyRequest *request, const char *bytes, size_t n)
+{
+	size_t need = request->packed_len + n;
+
+	if (need - request->body_at > (size_t) vy_options.max_body)
+		return false;
+	if (need > request->packed_cap && !reserve_packed(request, need > 2 * request->packed_cap ? need : 2 * request->packed_cap))
+		return false;
+	memcpy(request->packed + request->packed_len, bytes, n);
+	request->packed_len = need;
+	return true;
+}
+
+static void
+pack_body_length(VyRequest *request)
+{
+	size_t n = request->packed_len - request->body_at;
+	uint8_t *at = request->packed + request->body_at - 4;
+
+	for (int i = 0; i < 4; i++)
+		at[i] = (uint8_t) (n >> (8 * (3 - i)));
+}
+
+static bool
+find_method(VyRequest *request)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (strcmp(request->method, methods[i].name) == 0)
+		{
+			request->read_only = methods[i].read_only;
+			return true;
+		}
+	return false;
+}
+
+static enum MHD_Result
+refuse_head(VyRequest *request, struct MHD_Connection *connection, VyRefusal why)
+{
+	if (!request->id[0])
+	{
+		const char *id = why == VY_BAD_HEAD ? NULL : MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "x-request-id");
+
+		if (!id || !take_id(request, id, strlen(id)))
+			make_id(request);
+	}
+	vy_count(&request->loop->counters.refused, 1);
+	return vy_refuse(request, connection, why);
+}
+
+static enum MHD_Result
+begin_request(VyRequest *request, struct MHD_Connection *connection, const char *method, const char *version)
+{
+	size_t content_length;
+	VyRefusal verdict;
+
+	request->method = method;
+	request->closing = request->loop->stopping;
+	verdict = vy_framing_check(request, connection, version, &content_length);
+	request->uri = NULL;
+	if (verdict == VY_ACCEPTED && !find_method(request))
+		verdict = VY_BAD_METHOD;
+	if (verdict != VY_ACCEPTED)
+		return refuse_head(request, connection, verdict);
+	request->phase = VY_PHASE_BODY;
+	if (content_length == 0)
+		return MHD_YES;
+	vy_loop_deadline(request->client, VY_DEADLINE_BODY);
+	return pack_head(request, connection, content_length) ? MHD_YES : refuse_head(request, connection, VY_INTERNAL);
+}
+
+/* The whole request is there: a file, or a question for the database. */
+static enum MHD_Result
+end_request(VyRequest *request, struct MHD_Connection *connection)
+{
+	enum MHD_Result result;
+
+	vy_loop_deadline(request->client, VY_DEADLINE_NONE);
+	if (request->read_only && vy_static_answer(request->loop->files, request, connection, &result))
+		return result;
+	if (!request->packed && !pack_head(request, connection, 0))
+		return refuse_head(request, connection, VY_INTERNAL);
+	if (!vy_pool_admit(request))
+		return refuse_head(request, connection, request->refusal);
+	pack_body_length(request);
+	request->phase = VY_PHASE_POOL;
+	MHD_suspend_connection(connection);
+	vy_pool_submit(request);
+	return MHD_YES;
+}
+
+/* --- callbacks --------------------------------------------------------------------------------------------------------------------------------- */
+
+static enum MHD_Result
+on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *upload,
+		   size_t *upload_len, void **state)
+{
+	VyRequest *request = *state;
+
+	(void) cls;
+	(void) url;
+	if (!request)
+		return MHD_NO;
+	switch (request->phase)
+	{
+		case VY_PHASE_HEAD:
+			return begin_request(request, connection, method, version);
+		case VY_PHASE_BODY:
+			if (*upload_len > 0)
+			{
+				bool ok = append_body(request, upload, *upload_len);
+
+				*upload_len = 0;
+				return ok ? MHD_YES : MHD_NO;
+			}
+			return end_request(request, connection);
+		case VY_PHASE_ANSWER:
+			vy_loop_deadline(request->client, VY_DEADLINE_SEND);
+			return request->refusal ? refuse_head(request, connection, request->refusal) : vy_answer_result(request, connection);
+		case VY_PHASE_POOL:
+		case VY_PHASE_ANSWERED:
+			return MHD_YES;
+	}
+	return MHD_NO;
+}
+
+void
+vy_server_finish(VyRequest *request)
+{
+	if (!request->mhd)
+	{
+		free_request(request);
+		return;
+	}
+	request->phase = VY_PHASE_ANSWER;
+	request->loop->run_http = true;
+	MHD_resume_connection(request->mhd);
+}
+
+/* The request line is in. The target is copied here: later it is decoded in place. */
+static void *
+on_target(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+	VyLoop *loop = cls;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	VyRequest *request = info && info->socket_context ? new_request(loop) : NULL;
+	const char *query = strchr(uri, '?');
+
+	if (!request)
+		return NULL;
+	request->client = info->socket_context;
+	request->mhd = connection;
+	request->uri = uri;
+	request->began_us = loop->now_us;
+	request->target_len = strlen(uri);
+	request->path_len = query ? (size_t) (query - uri) : request->target_len;
+	request->target = request->target_len < sizeof(request->small_target) ? request->small_target : malloc(request->target_len + 1);
+	if (!request->target)
+	{
+		free_request(request);
+		return NULL;
+	}
+	memcpy(request->target, uri, request->target_len + 1);
+	vy_loop_deadline(request->client, VY_DEADLINE_HEAD);
+	return request;
+}
+
+static void
+count_request(VyRequest *request)
+{
+	VyCounters *counters = &request->loop->counters;
+	int64_t took = request->loop->now_us - request->began_us;
+	int bucket = 0;
+
+	while (bucket < VY_LATENCY_BUCKETS - 1 && took > vy_latency_bounds_us[bucket])
+		bucket++;
+	vy_count(&counters->requests[request->status / 100 % 6], 1);
+	vy_count(&counters->bytes_out, (int64_t) request->answer_bytes);
+	vy_count(&counters->latency[bucket], 1);
+	vy_count(&counters->latency_us, took);
+}
+
+static void
+on_completed(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
+{
+	VyRequest *request = *state;
+
+	(void) cls;
+	(void) connection;
+	(void) code;
+	if (!request)
+		return;
+	*state = NULL;
+	if (request->status > 0)
+	{
+		count_request(request);
+		vy_log_request(request);
+	}
+	vy_loop_deadline(request->client, VY_DEADLINE_IDLE);
+	if (request->phase == VY_PHASE_POOL)
+	{
+		request->mhd = NULL;
+		request->client = NULL;
+		return;
+	}
+	free_request(request);
+}
+
+static void
+read_peer(VyClient *client, const struct sockaddr *address)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (address && address->sa_family == AF_INET)
+	{
+		client->peer.family = 4;
+		memcpy(client->peer.addr, &((const struct sockaddr_in *) (const void *) address)->sin_addr, 4);
+	}
+	else if (address && address->sa_family == AF_INET6)
+	{
+		const uint8_t *raw = ((const struct sockaddr_in6 *) (const void *) address)->sin6_addr.s6_addr;
+		bool four = memcmp(raw, mapped, sizeof(mapped)) == 0;
+
+		client->peer.family = four ? 4 : 6;
+		memcpy(client->peer.addr, four ? raw + 12 : raw, four ? 4 : 16);
+	}
+}
+
+static void
+on_connection(void *cls, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code)
+{
+	VyLoop *loop = cls;
+	VyClient *client = *context;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+	{
+		const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		const union MHD_ConnectionInfo *address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+		client = calloc(1, sizeof(*client));
+		if (!client)
+			return;
+		client->loop = loop;
+		client->fd = fd ? fd->connect_fd : -1;
+		read_peer(client, address ? address->client_addr : NULL);
+		*context = client;
+		loop->nclients++;
+		vy_count(&loop->counters.clients, 1);
+		vy_loop_deadline(client, VY_DEADLINE_HEAD);
+	}
+	else if (client)
+	{
+		vy_loop_deadline(client, VY_DEADLINE_NONE);
+		loop->nclients--;
+		vy_count(&loop->counters.clients, -1);
+		free(client);
+		*context = NULL;
+	}
+}
+
+/* The database decodes targets, once and per segment. */
+static size_t
+leave_escaped(void *cls, struct MHD_Connection *connection, char *text)
+{
+	(void) cls;
+	(void) connection;
+	return strlen(text);
+}
+
+struct MHD_Daemon *
+vy_server_start(VyLoop *loop, unsigned flags)
+{
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | flags, 0, NULL, NULL, on_request, loop, MHD_OPTION_LISTEN_SOCKET,
+							loop->listen_fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop,
+							MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, loop,
+							MHD_OPTION_CONNECTION_LIMIT, (unsigned) vy_options.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+							(size_t) CONNECTION_MEMORY, MHD_OPTION_END);
+}

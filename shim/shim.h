@@ -1,0 +1,266 @@
+/*
+ * shim.h: what the files of the shim share.
+ *
+ * One event loop per thread does everything: libmicrohttpd in external epoll mode, libpq in non-blocking pipeline mode. Loops share nothing
+ * but the options, which are read-only after the start, and counters, which have one writer each. Includes go one way:
+ * options, log, refuse <- framing, static, pool <- server <- loop <- serve, selftest, admin <- commands, main.
+ */
+#ifndef VY_SHIM_H
+#define VY_SHIM_H
+
+#include <libpq-fe.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/wire.h"
+
+#define VY_MAX_REQUEST_HEADERS 64
+#define VY_MAX_ANSWER_HEADERS 100
+#define VY_MAX_TARGET 8192
+#define VY_MAX_HEAD 32768
+
+typedef struct VyLoop VyLoop;
+typedef struct VyClient VyClient;
+typedef struct VyRequest VyRequest;
+typedef struct VyPool VyPool;
+typedef struct VyStatic VyStatic;
+
+/* Answers that the shim makes itself; the rows are in refuse.c. */
+typedef enum VyRefusal
+{
+	VY_ACCEPTED,
+	VY_BAD_HEAD,
+	VY_BAD_TARGET,
+	VY_BAD_METHOD,
+	VY_NO_CHUNKED,
+	VY_NO_ENCODING,
+	VY_NO_EXPECTATION,
+	VY_TARGET_TOO_LONG,
+	VY_HEAD_TOO_LARGE,
+	VY_BODY_TOO_LARGE,
+	VY_QUEUE_FULL,
+	VY_DATABASE_GONE,
+	VY_NOT_READY,
+	VY_STOPPING,
+	VY_OUTCOME_UNKNOWN,
+	VY_INTERNAL
+} VyRefusal;
+
+/* --- deadlines: one list per kind, each with one duration, so every list is sorted and arming costs nothing ------------------------------- */
+
+typedef enum VyDeadlineKind
+{
+	VY_DEADLINE_NONE,
+	VY_DEADLINE_HEAD,
+	VY_DEADLINE_BODY,
+	VY_DEADLINE_IDLE,
+	VY_DEADLINE_SEND,
+	VY_DEADLINE_KINDS
+} VyDeadlineKind;
+
+typedef struct VyDeadlineList
+{
+	VyClient *first;
+	VyClient *last;
+} VyDeadlineList;
+
+/* --- one connection, one request ------------------------------------------------------------------------------------------------------------ */
+
+struct VyClient
+{
+	VyLoop *loop;
+	int fd;
+	VyDeadlineKind deadline;
+	VyClient *earlier;
+	VyClient *later;
+	int64_t due;
+	struct sockaddr_storage address;
+	VyPeer peer;
+};
+
+typedef enum VyPhase
+{
+	VY_PHASE_HEAD,	  /* the request line is in */
+	VY_PHASE_BODY,	  /* the head is good; packed, but for the body */
+	VY_PHASE_POOL,	  /* waits for the database */
+	VY_PHASE_ANSWER,  /* the result is there */
+	VY_PHASE_ANSWERED /* libmicrohttpd has it */
+} VyPhase;
+
+typedef enum VyLane
+{
+	VY_LANE_READ,
+	VY_LANE_WRITE,
+	VY_LANE_SLOW,
+	VY_LANES
+} VyLane;
+
+struct VyRequest
+{
+	VyRequest *next; /* in the free list, a lane's queue, or a database connection's row */
+	VyLoop *loop;
+	VyClient *client;
+	struct MHD_Connection *mhd; /* NULL: the client left while the request was in the pool */
+	VyPhase phase;
+	VyRefusal refusal;
+	VyLane lane;
+	bool read_only;	  /* may be sent again when a connection is lost */
+	bool lost_once;
+	bool failing;	  /* http_failed() is asked for the answer */
+	bool closing;	  /* the answer carries Connection: close */
+	uint8_t repeats;  /* after 40001 and 40P01 */
+	unsigned status;
+	uint32_t route;	  /* hash of method and path prefix */
+	int64_t began_us;
+	int64_t queued_us;
+	size_t answer_bytes;
+	PGresult *result;
+	const char *method;
+	const char *uri;  /* in libmicrohttpd's buffer: for the framing check only */
+	char *target;	  /* a copy: libmicrohttpd decodes its own in place */
+	size_t target_len;
+	size_t path_len;
+	char id[65];
+	uint8_t *packed;
+	size_t packed_len;
+	size_t packed_cap;
+	size_t body_at;		/* offset of the body in packed */
+	char *fields;		/* of the error, packed for http_failed() */
+	size_t fields_len;
+	char small_target[512];
+	uint8_t small_packed[2048];
+};
+
+/* --- counters: each has one writer, so no locked instruction ------------------------------------------------------------------------------- */
+
+typedef _Atomic uint64_t VyCounter;
+
+#define VY_LATENCY_BUCKETS 12
+
+typedef struct VyCounters
+{
+	VyCounter requests[6]; /* by the status's first digit */
+	VyCounter refused;
+	VyCounter bytes_out;
+	VyCounter clients;
+	VyCounter queued;
+	VyCounter in_database;
+	VyCounter connections_ready;
+	VyCounter connections_lost;
+	VyCounter repeats;
+	VyCounter latency[VY_LATENCY_BUCKETS];
+	VyCounter latency_us;
+} VyCounters;
+
+static inline void
+vy_count(VyCounter *counter, int64_t by)
+{
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + (uint64_t) by, memory_order_relaxed);
+}
+
+extern const int vy_latency_bounds_us[VY_LATENCY_BUCKETS - 1];
+
+/* --- the loop -------------------------------------------------------------------------------------------------------------------------------- */
+
+struct VyLoop
+{
+	int number;
+	int listen_fd;
+	int epoll_fd;
+	int wake_fd;
+	struct MHD_Daemon *daemon;
+	VyPool *pool;
+	VyStatic *files;
+	int64_t now_us;	 /* of this turn, monotonic */
+	int64_t wall_us; /* of this turn, since 1970 */
+	bool run_http;	 /* libmicrohttpd has something to do this turn */
+	_Atomic bool stop;
+	_Atomic bool reload;
+	bool stopping;
+	int64_t stop_by_us;
+	VyDeadlineList deadlines[VY_DEADLINE_KINDS];
+	VyRequest *free_requests;
+	unsigned nfree;
+	unsigned nclients;
+	unsigned nrequests; /* between request line and end of the answer */
+	VyCounters counters;
+	size_t nrandom;
+	uint8_t random[1024];
+	size_t log_len;
+	char log[16384];
+	char names[VY_MAX_HEAD]; /* header names in lower case while a request is packed */
+	VyHeader headers[VY_MAX_ANSWER_HEADERS];
+};
+
+/* loop.c */
+VyLoop *vy_loop_new(int number, int listen_fd);
+void *vy_loop_run(void *loop);
+void vy_loop_wake(VyLoop *loop);
+void vy_loop_free(VyLoop *loop);
+void vy_loop_deadline(VyClient *client, VyDeadlineKind kind);
+int64_t vy_clock_us(void);
+
+/* server.c */
+struct MHD_Daemon *vy_server_start(VyLoop *loop, unsigned flags);
+void vy_server_finish(VyRequest *request); /* the pool is done with it */
+
+/* answer.c */
+enum MHD_Result vy_answer_result(VyRequest *request, struct MHD_Connection *connection);
+
+/* framing.c: looks at a whole head, through libmicrohttpd's pointers into its buffer */
+VyRefusal vy_framing_check(VyRequest *request, struct MHD_Connection *connection, const char *version, size_t *content_length);
+
+/* refuse.c */
+enum MHD_Result vy_refuse(VyRequest *request, struct MHD_Connection *connection, VyRefusal why);
+bool vy_answer_security_headers(struct MHD_Response *response);
+bool vy_answer_text(struct MHD_Response **response, const char *type, const char *text, size_t n);
+
+/* pool.c */
+VyPool *vy_pool_new(VyLoop *loop);
+bool vy_pool_admit(VyRequest *request); /* false: refused, request->refusal says why */
+void vy_pool_submit(VyRequest *request);
+void vy_pool_event(void *backend, unsigned events);
+void vy_pool_turn(VyPool *pool);
+int64_t vy_pool_due(const VyPool *pool); /* when it wants to be called without an event; INT64_MAX: never */
+void vy_pool_fail_all(VyPool *pool);
+void vy_pool_free(VyPool *pool);
+
+/* cork.c */
+bool vy_cork_open(int fd);
+bool vy_cork_flush(int fd, bool *pending); /* false: the connection is gone */
+void vy_cork_close(int fd);
+
+/* static.c */
+VyStatic *vy_static_new(const char *folder);
+bool vy_static_answer(VyStatic *files, VyRequest *request, struct MHD_Connection *connection, enum MHD_Result *result);
+void vy_static_reload(VyStatic *files);
+void vy_static_free(VyStatic *files);
+
+/* log.c */
+void vy_log_request(VyRequest *request);
+void vy_log_flush(VyLoop *loop);
+void vy_log_event(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
+size_t vy_json_quote(char *out, size_t cap, const char *text, size_t n);
+
+/* admin.c */
+bool vy_admin_start(VyLoop **loops, int nloops);
+void vy_admin_stop(void);
+
+/* selftest.c */
+bool vy_selftest(void);
+
+/* serve.c */
+int vy_serve(void);
+int vy_listen(const char *host, int port, bool shared, int *bound_port);
+
+/* commands.c */
+int vy_command_init(int argc, char **argv);
+int vy_command_status(int argc, char **argv);
+int vy_command_token(int argc, char **argv);
+int vy_command_doctor(int argc, char **argv);
+PGconn *vy_connect_start(void);
+
+#endif
