@@ -34,7 +34,7 @@ TABLE_SQL = $(sort $(wildcard sql/tables/*.sql))
 
 build/vyricon--$(EXTVERSION).sql: $(INSTALL_SQL) $(FUNCTION_SQL)
 	@mkdir -p build
-	{ echo '\echo Use "CREATE EXTENSION vyricon" to load this file. \quit'; cat $(INSTALL_SQL) $(FUNCTION_SQL); } > $@.tmp && mv $@.tmp $@
+	{ printf '%s\n' '\echo Use "CREATE EXTENSION vyricon" to load this file. \quit'; cat $(INSTALL_SQL) $(FUNCTION_SQL); } > $@.tmp && mv $@.tmp $@
 
 # Each step of sql/tables as a row {"010_name", "text"} of C.
 build/steps.inc: $(TABLE_SQL)

@@ -1,8 +1,8 @@
 /*
  * custom.c: routes that users add: vyricon.route(), vyricon.unroute() and the view vyricon.routes.
  *
- * A row names its function by schema, name and kind of argument. The oid is looked up when the rows are read into the backend, and they are read
- * again after any change of a function, so a function that was dropped and made again (or restored) is found. custom_call.c runs it.
+ * A row names its function by schema, name and kind of argument. The oid is looked up when the rows are read into the backend, and they are
+ * read again after any change of a function, so a function that was dropped and made again (or restored) is found. custom_call.c runs it.
  */
 #include "http/custom.h"
 
@@ -45,24 +45,25 @@ typedef struct Word
 } Word;
 
 static const Word method_words[] = {
-	{VY_GET, "GET"},	 {VY_HEAD, "HEAD"},		{VY_POST, "POST"},		 {VY_PUT, "PUT"},
+	{VY_GET, "GET"},     {VY_HEAD, "HEAD"},     {VY_POST, "POST"},       {VY_PUT, "PUT"},
 	{VY_PATCH, "PATCH"}, {VY_DELETE, "DELETE"}, {VY_OPTIONS, "OPTIONS"},
 };
 
 static const Word flag_words[] = {
-	{VY_ROUTE_WRITES, "writes"}, {VY_ROUTE_READS, "reads"},		{VY_ROUTE_PLATFORM, "platform"},
-	{VY_ROUTE_DEV, "dev"},		 {VY_ROUTE_SERVICE, "service"}, {VY_ROUTE_HTML, "html"},
+	{VY_ROUTE_WRITES, "writes"}, {VY_ROUTE_READS, "reads"},     {VY_ROUTE_PLATFORM, "platform"},
+	{VY_ROUTE_DEV, "dev"},       {VY_ROUTE_SERVICE, "service"}, {VY_ROUTE_HTML, "html"},
 };
 
 /* First segments that are Vyricon's, now or when the room joins. */
 static const char *const reserved[] = {
-	"",		"access", "audit", "auth",	   "docs",		   "functions", "graphql", "jobs",
-	"live", "metrics", "openapi.json", "payments", "ready", "realtime",	 "rest",	"storage",
+	"",     "access",  "audit",        "auth",     "docs",  "functions", "graphql", "jobs",
+	"live", "metrics", "openapi.json", "payments", "ready", "realtime",  "rest",    "storage",
 };
 
-VY_QUERY(read_rows,
-		 .sql = "SELECT method, pattern, function_schema, function_name, takes, summary FROM vyricon.custom_routes ORDER BY id LIMIT 100000",
-		 .expect = SPI_OK_SELECT);
+VY_QUERY(
+	read_rows,
+	.sql = "SELECT method, pattern, function_schema, function_name, takes, summary FROM vyricon.custom_routes ORDER BY id LIMIT 100000",
+	.expect = SPI_OK_SELECT);
 
 VY_QUERY(put_row,
 		 .sql = "INSERT INTO vyricon.custom_routes (method, pattern, function_schema, function_name, takes, summary) "
@@ -70,8 +71,7 @@ VY_QUERY(put_row,
 				"takes = $5, summary = $6 RETURNING id",
 		 .nargs = 6, .types = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}, .expect = SPI_OK_INSERT_RETURNING);
 
-VY_QUERY(find_row,
-		 .sql = "SELECT function_schema, function_name, takes FROM vyricon.custom_routes WHERE method = $1 AND pattern = $2",
+VY_QUERY(find_row, .sql = "SELECT function_schema, function_name, takes FROM vyricon.custom_routes WHERE method = $1 AND pattern = $2",
 		 .nargs = 2, .types = {TEXTOID, TEXTOID}, .expect = SPI_OK_SELECT);
 
 VY_QUERY(drop_row, .sql = "DELETE FROM vyricon.custom_routes WHERE method = $1 AND pattern = $2", .nargs = 2, .types = {TEXTOID, TEXTOID},
@@ -195,7 +195,8 @@ vy_custom_function_text(const VyRoute *route)
 {
 	const Target *target = target_of(route);
 
-	return psprintf("%s(%s)", quote_qualified_identifier(target->schema, target->name), target->takes_request ? "vyricon.request" : "jsonb");
+	return psprintf("%s(%s)", quote_qualified_identifier(target->schema, target->name),
+					target->takes_request ? "vyricon.request" : "jsonb");
 }
 
 /* By signature, or by a name that has one function. Looked up with the caller's search_path and rights. */
@@ -276,8 +277,8 @@ check_segment(VyStr segment, bool last, VyStr *names, int *nnames)
 
 	good = good && name.n > 0 && !(parameter && name.p[0] >= '0' && name.p[0] <= '9');
 	for (size_t i = 0; good && i < name.n; i++)
-		good = (name.p[i] >= 'a' && name.p[i] <= 'z') || (name.p[i] >= 'A' && name.p[i] <= 'Z') ||
-			   (name.p[i] >= '0' && name.p[i] <= '9') || name.p[i] == '_' || (!parameter && strchr("-.~@", name.p[i]) != NULL);
+		good = (name.p[i] >= 'a' && name.p[i] <= 'z') || (name.p[i] >= 'A' && name.p[i] <= 'Z') || (name.p[i] >= '0' && name.p[i] <= '9') ||
+			   name.p[i] == '_' || (!parameter && strchr("-.~@", name.p[i]) != NULL);
 	if (!good)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" is not a segment of a pattern", vy_str_dup(segment)),
 						errhint("A segment is a word, \":name\" for one segment, or at the end \"*name\" for the rest.")));

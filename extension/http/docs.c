@@ -1,19 +1,19 @@
 /*
  * docs.c: the page at /docs: a pinned viewer (docs/SHA256SUMS), working offline.
- * Its files are linked into the library: the same pages serve every backend, nothing is read or installed beside it. Paths are relative to the
- * folder in which make runs.
+ * Its files are linked into the library: the same pages serve every backend, nothing is read or installed beside it. Paths are relative to
+ * the folder in which make runs.
  */
 #include "http/docs.h"
 
 #define DOCS_VERSION "5.35.0"
 
 /* name and name_end enclose the bytes of the file; visible in this library only. */
-#define EMBED(name, path)                                                                                                                      \
-	__asm__(".pushsection .rodata\n"                                                                                                           \
-			".global " #name "\n.hidden " #name "\n.global " #name "_end\n.hidden " #name "_end\n"                                            \
-			".balign 16\n" #name ":\n.incbin \"extension/http/docs/" path "\"\n" #name "_end:\n.byte 0\n"                                     \
-			".popsection\n");                                                                                                                  \
-	extern const char name[];                                                                                                                  \
+#define EMBED(name, path)                                                                                 \
+	__asm__(".pushsection .rodata\n"                                                                      \
+			".global " #name "\n.hidden " #name "\n.global " #name "_end\n.hidden " #name "_end\n"        \
+			".balign 16\n" #name ":\n.incbin \"extension/http/docs/" path "\"\n" #name "_end:\n.byte 0\n" \
+			".popsection\n");                                                                             \
+	extern const char name[];                                                                             \
 	extern const char name##_end[]
 
 EMBED(vy_docs_index, "index.html");

@@ -1,6 +1,7 @@
 /*
  * explain.c: why an answer is empty or refused: vyricon.explain() and, in development, the header x-vyricon-why.
- * Both become the caller once more, in a subtransaction that is rolled back, and measure the policies of the table that the request touches.
+ * Both become the caller once more, in a subtransaction that is rolled back, and measure the policies of the table that the request
+ * touches.
  */
 #include "http/explain.h"
 
@@ -251,7 +252,7 @@ plan(void *arg)
 	{
 		char *text;
 
-		if (SPI_connect() != SPI_OK_CONNECT || SPI_execute(psprintf("EXPLAIN (FORMAT JSON) %s", all->sql.data), true, 0) != SPI_OK_UTILITY)
+		if (SPI_connect() != SPI_OK_CONNECT || SPI_execute(psprintf("EXPLAIN (FORMAT JSON) %s", all->sql.data), false, 0) != SPI_OK_UTILITY)
 			elog(ERROR, "the statement could not be planned");
 		text = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 		all->plan = MemoryContextStrdup(context, text);

@@ -1,8 +1,8 @@
 /*
  * openapi.c: GET /openapi.json, the description of the API for its caller (OpenAPI 3.1).
  *
- * What the caller may not use is not in it. Relations and functions come from the catalogue (openapi_tables.c), everything else from the route
- * rows, so a new route describes itself. Under /rest/v1 the rows are patterns over the catalogue and are left out.
+ * What the caller may not use is not in it. Relations and functions come from the catalogue (openapi_tables.c), everything else from the
+ * route rows, so a new route describes itself. Under /rest/v1 the rows are patterns over the catalogue and are left out.
  */
 #include "http/openapi.h"
 
@@ -31,8 +31,7 @@ typedef struct Answer
 } Answer;
 
 static const Operation operations[] = {
-	{VY_GET, "get", false},	   {VY_PUT, "put", true},		{VY_POST, "post", true},
-	{VY_PATCH, "patch", true}, {VY_DELETE, "delete", false},
+	{VY_GET, "get", false}, {VY_PUT, "put", true}, {VY_POST, "post", true}, {VY_PATCH, "patch", true}, {VY_DELETE, "delete", false},
 };
 
 static const Answer answers[] = {
@@ -53,14 +52,16 @@ static const char shared_parts[] =
 	"\"prefer\":{\"name\":\"Prefer\",\"in\":\"header\",\"description\":\"return=representation, return=minimal, count=exact\","
 	"\"schema\":{\"type\":\"string\"}}},"
 	"\"responses\":{"
-	"\"refused\":{\"description\":\"A refusal\",\"content\":{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/.Refusal\"}}}}},"
+	"\"refused\":{\"description\":\"A refusal\",\"content\":"
+	"{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/.Refusal\"}}}}},"
 	"\"securitySchemes\":{"
 	"\"apikey\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"apikey\",\"description\":\"A publishable or a secret key\"},"
 	"\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\",\"description\":\"A user's access token\"}}";
 
 /* The leading dot keeps it apart from every table's key. */
 static const char refusal_schema[] =
-	"{\"type\":\"object\",\"required\":[\"code\",\"message\"],\"properties\":{\"code\":{\"type\":\"string\"},\"message\":{\"type\":\"string\"},"
+	"{\"type\":\"object\",\"required\":[\"code\",\"message\"],"
+	"\"properties\":{\"code\":{\"type\":\"string\"},\"message\":{\"type\":\"string\"},"
 	"\"details\":{\"type\":[\"string\",\"null\"]},\"hint\":{\"type\":[\"string\",\"null\"]},\"request_id\":{\"type\":\"string\"}}}";
 
 static const char *choose_schema(VyRequest *request, VyResponse *response);

@@ -1,8 +1,8 @@
 /*
  * openapi_tables.c: relations and functions of an exposed schema as paths and component schemas of the OpenAPI document.
  *
- * Read as the caller, with search_path = pg_catalog, pg_temp: each statement asks for the caller's own privileges, and the operators it uses are
- * the server's.
+ * Read as the caller, with search_path = pg_catalog, pg_temp: each statement asks for the caller's own privileges, and the operators it
+ * uses are the server's.
  */
 #include "http/openapi.h"
 
@@ -18,7 +18,7 @@
 typedef struct TypeWords
 {
 	Oid type;
-	const char *json;	/* NULL: any value */
+	const char *json; /* NULL: any value */
 	const char *format; /* NULL: none */
 } TypeWords;
 
@@ -86,11 +86,21 @@ typedef struct Table
 } Table;
 
 static const TypeWords type_words[] = {
-	{BOOLOID, "boolean", NULL},	   {INT2OID, "integer", "int16"},	{INT4OID, "integer", "int32"},
-	{INT8OID, "integer", "int64"}, {OIDOID, "integer", "int64"},	{FLOAT4OID, "number", "float"},
-	{FLOAT8OID, "number", "double"}, {NUMERICOID, "number", NULL},	{UUIDOID, "string", "uuid"},
-	{DATEOID, "string", "date"},   {TIMESTAMPTZOID, "string", "date-time"}, {TIMEOID, "string", "time"},
-	{JSONOID, NULL, NULL},		   {JSONBOID, NULL, NULL},			{RECORDOID, "object", NULL},
+	{BOOLOID, "boolean", NULL},
+	{INT2OID, "integer", "int16"},
+	{INT4OID, "integer", "int32"},
+	{INT8OID, "integer", "int64"},
+	{OIDOID, "integer", "int64"},
+	{FLOAT4OID, "number", "float"},
+	{FLOAT8OID, "number", "double"},
+	{NUMERICOID, "number", NULL},
+	{UUIDOID, "string", "uuid"},
+	{DATEOID, "string", "date"},
+	{TIMESTAMPTZOID, "string", "date-time"},
+	{TIMEOID, "string", "time"},
+	{JSONOID, NULL, NULL},
+	{JSONBOID, NULL, NULL},
+	{RECORDOID, "object", NULL},
 };
 
 /* A default that is a plain literal is told as a value (as JSON text), any other as text of the description. */
@@ -99,10 +109,12 @@ static const char columns_sql[] =
 	"CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END, format_type(a.atttypid, a.atttypmod), a.attnotnull OR t.typnotnull, "
 	"a.attgenerated <> '' OR a.attidentity = 'a', a.attidentity <> '' OR d.oid IS NOT NULL, "
 	"CASE WHEN d.text ~ '^(-?[0-9]+(\\.[0-9]+)?|true|false)$' THEN d.text "
-	"WHEN d.text ~ '^''([^'']|'''')*''::[a-z ]+(\\([0-9]+\\))?$' THEN to_json(replace(substring(d.text FROM '^''(.*)''::'), '''''', ''''))::text END, "
+	"WHEN d.text ~ '^''([^'']|'''')*''::[a-z ]+(\\([0-9]+\\))?$' "
+	"THEN to_json(replace(substring(d.text FROM '^''(.*)''::'), '''''', ''''))::text END, "
 	"EXISTS (SELECT FROM pg_index i WHERE i.indrelid = r.oid AND i.indisprimary AND a.attnum = ANY (i.indkey)), "
 	"col_description(r.oid, a.attnum), "
-	"(SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder)::text FROM pg_enum e WHERE e.enumtypid = COALESCE(nullif(t.typbasetype, 0), t.oid)), "
+	"(SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder)::text FROM pg_enum e "
+	"WHERE e.enumtypid = COALESCE(nullif(t.typbasetype, 0), t.oid)), "
 	"CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4 THEN a.atttypmod - 4 END, "
 	"has_column_privilege(r.oid, a.attnum, 'SELECT')::int | (has_column_privilege(r.oid, a.attnum, 'INSERT')::int << 1) "
 	"| (has_column_privilege(r.oid, a.attnum, 'UPDATE')::int << 2) "
@@ -271,14 +283,15 @@ put_relation(VyOpenApi *api, const Table *columns, uint64 from, uint64 to)
 	{
 		put_component(api, psprintf("%s.new", key), columns, from, to, USE_CREATE);
 		vy_openapi_member(&item, "post");
-		appendStringInfo(&item,
-						 "{\"tags\":[%s],\"operationId\":\"create_%s\",\"parameters\":[{\"$ref\":\"#/components/parameters/prefer\"}],"
-						 "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":{\"oneOf\":["
-						 "{\"$ref\":\"#/components/schemas/%s.new\"},{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/%s.new\"}}"
-						 "]}}}},\"responses\":{\"201\":{\"description\":\"Created; the rows, when asked for\",\"content\":{\"application/json\":"
-						 "{\"schema\":{\"type\":\"array\",\"items\":%s}}}},\"409\":{\"$ref\":\"#/components/responses/refused\"},"
-						 "\"default\":{\"$ref\":\"#/components/responses/refused\"}}}",
-						 tag.data, key, key, key, row);
+		appendStringInfo(
+			&item,
+			"{\"tags\":[%s],\"operationId\":\"create_%s\",\"parameters\":[{\"$ref\":\"#/components/parameters/prefer\"}],"
+			"\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":{\"oneOf\":["
+			"{\"$ref\":\"#/components/schemas/%s.new\"},{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/%s.new\"}}"
+			"]}}}},\"responses\":{\"201\":{\"description\":\"Created; the rows, when asked for\",\"content\":{\"application/json\":"
+			"{\"schema\":{\"type\":\"array\",\"items\":%s}}}},\"409\":{\"$ref\":\"#/components/responses/refused\"},"
+			"\"default\":{\"$ref\":\"#/components/responses/refused\"}}}",
+			tag.data, key, key, key, row);
 	}
 	if (rights & MAY_CHANGE)
 	{
@@ -351,7 +364,8 @@ put_column(StringInfo out, const Table *columns, uint64 at, Use use)
 	appendStringInfoChar(out, '{');
 	put_type(out, oid_at(columns, at, COL_TYPE), oid_at(columns, at, COL_ELEMENT), text_at(columns, at, COL_TYPE_NAME), nullable);
 	if (primary || comment != NULL)
-		put_text(out, "description", psprintf("%s%s%s", comment ? comment : "", primary && comment ? "\n" : "", primary ? "Primary key." : ""));
+		put_text(out, "description",
+				 psprintf("%s%s%s", comment ? comment : "", primary && comment ? "\n" : "", primary ? "Primary key." : ""));
 	if (labels != NULL)
 		appendStringInfo(out, ",\"enum\":[%.*s%s]", (int) strlen(labels) - 2, labels + 1, nullable ? ",null" : "");
 	if (max_length != NULL)
@@ -437,7 +451,8 @@ put_functions(VyOpenApi *api, const Table *rows, const Table *columns)
 static void
 put_function(StringInfo out, const Table *rows, uint64 from, uint64 to, const Table *columns, bool get)
 {
-	appendStringInfo(out, "{\"tags\":[\"rpc\"],\"operationId\":\"%s_%s\"", get ? "ask" : "call", vy_openapi_key(text_at(rows, from, FN_NAME)));
+	appendStringInfo(out, "{\"tags\":[\"rpc\"],\"operationId\":\"%s_%s\"", get ? "ask" : "call",
+					 vy_openapi_key(text_at(rows, from, FN_NAME)));
 	put_text(out, "summary", text_at(rows, from, FN_COMMENT));
 	if (get)
 	{

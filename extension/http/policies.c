@@ -2,7 +2,8 @@
  * policies.c: row-level security of a table, measured policy by policy for one caller (policies.h).
  *
  * A sample of rows is read as the table's owner without row security and handed, as an array, to statements that run as the caller: so each
- * policy's expression is evaluated with the caller's rights, its subqueries under the caller's own policies, and nothing is written or granted.
+ * policy's expression is evaluated with the caller's rights, its subqueries under the caller's own policies, and nothing is written or
+ * granted.
  */
 #include "http/policies.h"
 
@@ -90,13 +91,13 @@ vy_policies_sentence(const VyPolicyReport *report, const char *role)
 	int applying = 0;
 
 	if (!report->has_privilege)
-		return psprintf("no %s privilege for role %s on %s: GRANT it, or SELECT vyricon.expose('%s')", report->privilege, role, report->relation,
-						report->relation);
+		return psprintf("no %s privilege for role %s on %s: GRANT it, or SELECT vyricon.expose('%s')", report->privilege, role,
+						report->relation, report->relation);
 	if (report->rows == 0)
 		return psprintf("%s has no row", report->relation);
 	if (report->visible > 0)
-		return psprintf("no row matches the filters; role %s may read " INT64_FORMAT " of " INT64_FORMAT " rows of %s", role, report->visible,
-						report->rows, report->relation);
+		return psprintf("no row matches the filters; role %s may read " INT64_FORMAT " of " INT64_FORMAT " rows of %s", role,
+						report->visible, report->rows, report->relation);
 	initStringInfo(&out);
 	foreach (cell, report->policies)
 	{
@@ -108,12 +109,12 @@ vy_policies_sentence(const VyPolicyReport *report, const char *role)
 		if (policy->error != NULL)
 			appendStringInfo(&out, "%spolicy %s fails: %s", named++ ? "; " : "", policy->name, policy->error);
 		else if (policy->passes >= 0 && policy->passes < report->rows)
-			appendStringInfo(&out, "%spolicy %s hides " INT64_FORMAT " of " INT64_FORMAT " rows from role %s", named++ ? "; " : "", policy->name,
-							 report->rows - policy->passes, report->rows, role);
+			appendStringInfo(&out, "%spolicy %s hides " INT64_FORMAT " of " INT64_FORMAT " rows from role %s", named++ ? "; " : "",
+							 policy->name, report->rows - policy->passes, report->rows, role);
 	}
 	if (applying == 0)
-		return psprintf("row security of %s has no policy that lets role %s read: all " INT64_FORMAT " rows are hidden", report->relation, role,
-						report->rows);
+		return psprintf("row security of %s has no policy that lets role %s read: all " INT64_FORMAT " rows are hidden", report->relation,
+						role, report->rows);
 	return out.data;
 }
 
@@ -217,7 +218,8 @@ run_count(void *arg)
 	Count *count = arg;
 	bool isnull;
 
-	if (SPI_connect() != SPI_OK_CONNECT || SPI_execute_with_args(count->sql, 1, &count->type, &count->sample, NULL, true, 0) != SPI_OK_SELECT)
+	if (SPI_connect() != SPI_OK_CONNECT ||
+		SPI_execute_with_args(count->sql, 1, &count->type, &count->sample, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "a policy could not be evaluated");
 	count->passes = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();

@@ -14,7 +14,7 @@ typedef struct VyPolicy
 	const char *name;
 	const char *roles;
 	const char *command; /* "ALL", "SELECT" ... */
-	const char *using;	 /* NULL: none */
+	const char *using; /* NULL: none */
 	const char *check;
 	bool permissive;
 	bool applies_to_role;
@@ -29,15 +29,15 @@ typedef struct VyPolicyReport
 	const char *relation; /* schema.name */
 	const char *privilege;
 	bool has_privilege;
-	bool enabled;  /* row security is on and binds this role */
-	int64 rows;	   /* in the sample, at most VY_POLICY_SAMPLE */
+	bool enabled; /* row security is on and binds this role */
+	int64 rows; /* in the sample, at most VY_POLICY_SAMPLE */
 	int64 visible; /* of these; -1: not measured */
 	List *policies;
 } VyPolicyReport;
 
 /*
- * Called between vy_identity_enter() and vy_identity_leave(), in a subtransaction that is rolled back. privilege: "SELECT", "INSERT", "UPDATE" or
- * "DELETE". Rows are counted for reading only: a policy's USING; up to VY_POLICY_SAMPLE rows are looked at.
+ * Called between vy_identity_enter() and vy_identity_leave(), in a subtransaction that is rolled back. privilege: "SELECT", "INSERT",
+ * "UPDATE" or "DELETE". Rows are counted for reading only: a policy's USING; up to VY_POLICY_SAMPLE rows are looked at.
  */
 void vy_policies_measure(VyPolicyReport *report, Oid relid, const char *privilege);
 

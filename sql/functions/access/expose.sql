@@ -93,7 +93,7 @@ BEGIN
     END IF;
     IF wanted.needed THEN
       statement := format('CREATE POLICY %I ON %s FOR %s TO %s', wanted.name, relation, wanted.command, array_to_string(wanted.roles, ', '))
-        || COALESCE(format(' USING (%s)', wanted.using_text), '') || COALESCE(format(' WITH CHECK (%s)', wanted.check_text), '');
+        || COALESCE(' USING (' || wanted.using_text || ')', '') || COALESCE(' WITH CHECK (' || wanted.check_text || ')', '');
       undo := format('DROP POLICY IF EXISTS %I ON %s', wanted.name, relation);
       RETURN NEXT;
     END IF;
@@ -144,7 +144,8 @@ BEGIN
   END LOOP;
 
   -- A new row belongs to its maker.
-  IF owner IS NOT NULL AND owner_default IS DISTINCT FROM CASE owner_type WHEN 'uuid'::regtype THEN 'auth.uid()' ELSE 'auth.user_id()' END THEN
+  IF owner IS NOT NULL AND owner_default IS DISTINCT FROM
+    (CASE owner_type WHEN 'uuid'::regtype THEN 'auth.uid()' ELSE 'auth.user_id()' END) THEN
     statement := format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s', relation, owner,
       CASE owner_type WHEN 'uuid'::regtype THEN 'auth.uid()' ELSE 'auth.user_id()' END);
     undo := format('ALTER TABLE %s ALTER COLUMN %I ', relation, owner) || COALESCE('SET DEFAULT ' || owner_default, 'DROP DEFAULT');

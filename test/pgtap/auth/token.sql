@@ -1,7 +1,7 @@
 -- token.sql: which tokens are believed, and why others are not. Keys and tokens named rfc come from RFC 7515 appendix A.2 and A.3 and RFC 8037
 -- appendix A.4; those tokens end long ago or hold no claims, so a right signature shows by the refusal that comes after it.
 BEGIN;
-SELECT plan(200);
+SELECT plan(163);
 
 CREATE EXTENSION IF NOT EXISTS pgcrypto WITH SCHEMA public;
 CREATE ROLE token_editor NOLOGIN;
@@ -71,8 +71,9 @@ SELECT is(test.verdict(token), want, name) FROM (VALUES
   (overlay(:'rfc_eddsa' PLACING 'x' FROM 60 FOR 1), 'the token''s signature is invalid', 'A.4 with one letter changed'),
   (:'es256_der', 'the token''s signature is invalid', 'ES256 with a signature in DER'),
   (:'rs256_pss', 'the token''s signature is invalid', 'RS256 with PSS padding'),
-  (left(:'es256', -2), 'the token is malformed', 'a signature cut in the middle of a byte'),
-  (left(:'es256', -4), 'the token''s signature is invalid', 'a signature that is three bytes short'),
+  (left(:'es256', -1), 'the token is malformed', 'a signature cut in the middle of a byte'),
+  (left(:'eddsa', -2) || 'A', 'the token is malformed', 'a signature of half a byte too few'),
+  (overlay(left(:'es256', -2) PLACING 'A' FROM length(:'es256') - 2), 'the token''s signature is invalid', 'a signature that is a byte short'),
   (split_part(:'es256', '.', 1) || '.' || split_part(:'es256', '.', 2) || '.' || repeat('A', 86), 'the token''s signature is invalid',
    'ES256 with r = s = 0'),
   (split_part(:'es256', '.', 1) || '.' || split_part(:'es256', '.', 2) || '.', 'the token is malformed', 'an empty signature'),
@@ -106,7 +107,7 @@ SELECT is(test.short(test.verdict(test.hs256(header, test.dated('{"exp":@soon}')
   ('{"alg":"hs256"}', 'signed with an unknown key'),
   ('{"typ":"JWT"}', 'signed with an unknown key'),
   ('{"alg":"RS256","kid":"shared"}', 'signed with an unknown key'),
-  ('{"alg":"ES256","kid":"rfc-ec"}', 'signature is invalid'),
+  ('{"alg":"ES256","kid":"rfc-ec"}', 'the token''s signature is invalid'),
   ('{"alg":"HS256","kid":"rfc-rsa"}', 'signed with an unknown key'),
   ('{"alg":"HS256","kid":"other"}', 'signed with an unknown key'),
   ('{"alg":"HS256","kid":""}', 'signed with an unknown key'),
@@ -252,8 +253,9 @@ INSERT INTO auth.users (id, email, role, is_sso_user, banned_until, deleted_at) 
   ('6d0a1f2e-5b1c-4a53-9f0e-0c1d2e3f4a03', 'token-deleted@example.com', '', false, NULL, now());
 CREATE FUNCTION test.token_outcome(email text, expires_in interval DEFAULT '1 hour') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-  claims jsonb := auth.verify_jwt(vyricon.token(email, expires_in));
+  claims jsonb;
 BEGIN
+  claims := auth.verify_jwt(vyricon.token(email, expires_in));
   RETURN jsonb_build_object('seconds', (claims ->> 'exp')::bigint - (claims ->> 'iat')::bigint) || (claims - 'iat' - 'exp');
 EXCEPTION WHEN SQLSTATE 'VY403' OR SQLSTATE 'VY404' THEN
   RETURN SQLSTATE;
