@@ -1,6 +1,6 @@
 /*
- * api_key.c: rows of auth.api_keys. A key is shown once, when it is made; only its SHA-256 is kept. With 256 random bits in it a plain hash is
- * enough, and looking it up by an index tells nothing about other keys.
+ * api_key.c: rows of auth.api_keys. A key is shown once, when it is made; only its SHA-256 is kept. With 256 random bits in it a plain hash
+ * is enough, and looking it up by an index tells nothing about other keys.
  */
 #include "auth/api_key.h"
 
@@ -32,17 +32,14 @@ static const KeyKind kinds[] = {
 
 static VyCache cache = {.schema = "auth", .table = "api_keys"};
 
-VY_QUERY(find_key,
-		 .sql = "SELECT kind, expires_at FROM auth.api_keys WHERE hash = $1 AND revoked_at IS NULL",
-		 .nargs = 1, .types = {BYTEAOID}, .expect = SPI_OK_SELECT);
+VY_QUERY(find_key, .sql = "SELECT kind, expires_at FROM auth.api_keys WHERE hash = $1 AND revoked_at IS NULL", .nargs = 1,
+		 .types = {BYTEAOID}, .expect = SPI_OK_SELECT);
 
-VY_QUERY(insert_key,
-		 .sql = "INSERT INTO auth.api_keys (kind, name, hash, prefix, expires_at) VALUES ($1, $2, $3, $4, $5)",
-		 .nargs = 5, .types = {TEXTOID, TEXTOID, BYTEAOID, TEXTOID, TIMESTAMPTZOID}, .expect = SPI_OK_INSERT);
+VY_QUERY(insert_key, .sql = "INSERT INTO auth.api_keys (kind, name, hash, prefix, expires_at) VALUES ($1, $2, $3, $4, $5)", .nargs = 5,
+		 .types = {TEXTOID, TEXTOID, BYTEAOID, TEXTOID, TIMESTAMPTZOID}, .expect = SPI_OK_INSERT);
 
-VY_QUERY(revoke_key,
-		 .sql = "UPDATE auth.api_keys SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL",
-		 .nargs = 1, .types = {UUIDOID}, .expect = SPI_OK_UPDATE);
+VY_QUERY(revoke_key, .sql = "UPDATE auth.api_keys SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL", .nargs = 1,
+		 .types = {UUIDOID}, .expect = SPI_OK_UPDATE);
 
 static const KeyKind *find_kind(VyStr name);
 static bytea *hash_key(VyStr key);
@@ -131,8 +128,7 @@ hash_key(VyStr key)
 {
 	bytea *hash = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
 	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
-	bool ok = context != NULL && pg_cryptohash_init(context) == 0 &&
-			  pg_cryptohash_update(context, (const uint8 *) key.p, key.n) == 0 &&
+	bool ok = context != NULL && pg_cryptohash_init(context) == 0 && pg_cryptohash_update(context, (const uint8 *) key.p, key.n) == 0 &&
 			  pg_cryptohash_final(context, (uint8 *) VARDATA(hash), PG_SHA256_DIGEST_LENGTH) == 0;
 
 	pg_cryptohash_free(context);

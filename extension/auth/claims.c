@@ -1,7 +1,7 @@
 /*
  * claims.c: types, times, issuer and audience of a token's claims.
- * A date is a JSON number without an exponent, between 1970 and 9999; a fraction of a second is cut off. Everything else is refused rather than
- * rounded, since a date that two readers understand differently lets a token outlive its end.
+ * A date is a JSON number without an exponent, between 1970 and 9999; a fraction of a second is cut off. Everything else is refused rather
+ * than rounded, since a date that two readers understand differently lets a token outlive its end.
  */
 #include "auth/claims.h"
 
@@ -123,7 +123,8 @@ check_issuer(VyStr claims, VyStr issuer)
 
 	if (issuer.n == 0)
 		return VY_TOKEN_OK;
-	return vy_json_get(claims, "iss", &value) == VY_JSON_STRING && vy_str_eq(read_name(value, name), issuer) ? VY_TOKEN_OK : VY_TOKEN_ISSUER;
+	return vy_json_get(claims, "iss", &value) == VY_JSON_STRING && vy_str_eq(read_name(value, name), issuer) ? VY_TOKEN_OK
+																											 : VY_TOKEN_ISSUER;
 }
 
 VyTokenProblem
@@ -132,7 +133,8 @@ vy_claims_check(VyStr claims, const VyClaimRules *rules, int64_t *expires)
 	VyStr value;
 	VyTokenProblem problem;
 
-	if (vy_json_check(claims, VY_TOKEN_DEPTH, NULL) != VY_JSON_OK || vy_json_kind(claims) != VY_JSON_OBJECT || vy_json_has_duplicates(claims))
+	if (vy_json_check(claims, VY_TOKEN_DEPTH, NULL) != VY_JSON_OK || vy_json_kind(claims) != VY_JSON_OBJECT ||
+		vy_json_has_duplicates(claims))
 		return VY_TOKEN_MALFORMED;
 	for (size_t i = 0; i < sizeof(string_claims) / sizeof(string_claims[0]); i++)
 	{

@@ -11,8 +11,8 @@
 
 typedef struct VyClaimRules
 {
-	int64_t now;	 /* seconds since 1970 */
-	VyStr issuer;	 /* empty: any, also none */
+	int64_t now; /* seconds since 1970 */
+	VyStr issuer; /* empty: any, also none */
 	VyStr audiences; /* a comma list; empty: any */
 } VyClaimRules;
 

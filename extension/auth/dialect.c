@@ -1,6 +1,7 @@
 /*
- * dialect.c: how /auth/v1 says no. Two shapes, chosen by the client's X-Supabase-Api-Version: without it {"code":<status>,"error_code","msg"}, with
- * 2024-01-01 {"code","message"}, and then the header goes back, since the client looks into the body only when it does.
+ * dialect.c: how /auth/v1 says no. Two shapes, chosen by the client's X-Supabase-Api-Version: without it
+ * {"code":<status>,"error_code","msg"}, with 2024-01-01 {"code","message"}, and then the header goes back, since the client looks into the
+ * body only when it does.
  */
 #include "auth/auth.h"
 #include "core/json_writer.h"

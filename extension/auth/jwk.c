@@ -13,7 +13,7 @@ typedef struct Member
 {
 	const char *name;
 	const char *param; /* libcrypto's name of the number; NULL: the raw public key */
-	int width;		   /* bytes, padded in front; 0: as many as it needs */
+	int width; /* bytes, padded in front; 0: as many as it needs */
 } Member;
 
 typedef struct KeyType

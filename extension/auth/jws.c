@@ -1,9 +1,9 @@
 /*
  * jws.c: JSON Web Signatures in compact form.
  *
- * The policy is RFC 8725: the algorithm belongs to the key, and the header may only agree with it. A header that brings its own key (jwk, x5c), an
- * address of one (jku, x5u), or an extension that must be understood (crit) is refused, not ignored. An ECDSA signature is the pair r, s of fixed
- * length (RFC 7518 section 3.4), never DER.
+ * The policy is RFC 8725: the algorithm belongs to the key, and the header may only agree with it. A header that brings its own key (jwk,
+ * x5c), an address of one (jku, x5u), or an extension that must be understood (crit) is refused, not ignored. An ECDSA signature is the
+ * pair r, s of fixed length (RFC 7518 section 3.4), never DER.
  */
 #include "auth/jws.h"
 
@@ -156,7 +156,8 @@ read_header(VyJws *jws, VyStr header)
 	VyStr type;
 	VyStr ignored;
 
-	if (vy_json_check(header, VY_TOKEN_DEPTH, NULL) != VY_JSON_OK || vy_json_kind(header) != VY_JSON_OBJECT || vy_json_has_duplicates(header))
+	if (vy_json_check(header, VY_TOKEN_DEPTH, NULL) != VY_JSON_OK || vy_json_kind(header) != VY_JSON_OBJECT ||
+		vy_json_has_duplicates(header))
 		return VY_TOKEN_MALFORMED;
 	for (size_t i = 0; i < sizeof(refused_members) / sizeof(refused_members[0]); i++)
 		if (vy_json_get(header, refused_members[i], &ignored) != VY_JSON_NONE)

@@ -9,15 +9,15 @@
 
 #include "base/base.h"
 
-#define VY_TOKEN_MAX 8192		/* bytes of a compact token */
-#define VY_TOKEN_DEPTH 32		/* of its JSON */
-#define VY_JWS_KID_MAX 128		/* bytes of a key's name */
-#define VY_JWS_SIGNATURE_MAX 512	/* RSA with 4096 bits */
+#define VY_TOKEN_MAX 8192 /* bytes of a compact token */
+#define VY_TOKEN_DEPTH 32 /* of its JSON */
+#define VY_JWS_KID_MAX 128 /* bytes of a key's name */
+#define VY_JWS_SIGNATURE_MAX 512 /* RSA with 4096 bits */
 
 typedef enum VyTokenProblem
 {
 	VY_TOKEN_OK,
-	VY_TOKEN_MALFORMED,	  /* not three parts, not base64url, not JSON, too long, unknown crit */
+	VY_TOKEN_MALFORMED, /* not three parts, not base64url, not JSON, too long, unknown crit */
 	VY_TOKEN_UNKNOWN_KEY, /* no key for kid and alg */
 	VY_TOKEN_BAD_SIGNATURE,
 	VY_TOKEN_EXPIRED,
@@ -48,8 +48,8 @@ EVP_PKEY *vy_jws_secret_key(const uint8_t *secret, size_t n);
 typedef struct VyJws
 {
 	const VyJwsAlg *alg;
-	VyStr kid;	   /* p == NULL: the header names no key */
-	VyStr input;   /* what is signed: header and payload as sent */
+	VyStr kid; /* p == NULL: the header names no key */
+	VyStr input; /* what is signed: header and payload as sent */
 	VyStr payload; /* decoded, unchecked */
 	size_t signature_len;
 	uint8_t signature[VY_JWS_SIGNATURE_MAX];
@@ -57,8 +57,8 @@ typedef struct VyJws
 } VyJws;
 
 /*
- * Takes a compact token apart and checks its header: nothing in it may choose a key but kid, and alg must be known. buffer holds the decoded
- * parts and outlives jws; VY_TOKEN_MAX bytes always suffice.
+ * Takes a compact token apart and checks its header: nothing in it may choose a key but kid, and alg must be known. buffer holds the
+ * decoded parts and outlives jws; VY_TOKEN_MAX bytes always suffice.
  */
 VY_MUST_CHECK VyTokenProblem vy_jws_read(VyJws *jws, VyStr token, char *buffer, size_t cap);
 

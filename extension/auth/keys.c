@@ -1,8 +1,9 @@
 /*
  * keys.c: the keys that tokens are signed and verified with: rows of auth.signing_keys, parsed once per backend.
  *
- * A key's life: standby (published, verifies, does not sign yet) -> active (signs) -> previous (verifies until it expires) -> revoked. Private keys
- * and HS256 secrets are rows of the secrets store; a public key is a PEM in the table, so a copy of the database without the root key still verifies.
+ * A key's life: standby (published, verifies, does not sign yet) -> active (signs) -> previous (verifies until it expires) -> revoked.
+ * Private keys and HS256 secrets are rows of the secrets store; a public key is a PEM in the table, so a copy of the database without the
+ * root key still verifies.
  */
 #include "auth/keys.h"
 
@@ -34,11 +35,11 @@ typedef struct SigningKey
 	const char *kid;
 	bool active;
 	bool broken; /* its PEM does not parse or does not fit alg */
-	const char *public_pem;	 /* NULL: symmetric */
+	const char *public_pem; /* NULL: symmetric */
 	const char *secret_name; /* NULL: verifies only */
 	TimestampTz expires;
 	EVP_PKEY *verifier; /* parsed at first use */
-	EVP_PKEY *signer;	/* opened at first use */
+	EVP_PKEY *signer; /* opened at first use */
 } SigningKey;
 
 static VyCache cache = {.schema = "auth", .table = "signing_keys"};
@@ -56,20 +57,16 @@ VY_QUERY(insert_key,
 		 .sql = "INSERT INTO auth.signing_keys (kid, alg, status, public_key, secret_name, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
 		 .nargs = 6, .types = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}, .expect = SPI_OK_INSERT);
 
-VY_QUERY(retire_active,
-		 .sql = "UPDATE auth.signing_keys SET status = 'previous', expires_at = now() + $1 WHERE status = 'active'",
+VY_QUERY(retire_active, .sql = "UPDATE auth.signing_keys SET status = 'previous', expires_at = now() + $1 WHERE status = 'active'",
 		 .nargs = 1, .types = {INTERVALOID}, .expect = SPI_OK_UPDATE);
 
-VY_QUERY(promote_standby,
-		 .sql = "UPDATE auth.signing_keys SET status = 'active' WHERE status = 'standby' RETURNING kid",
+VY_QUERY(promote_standby, .sql = "UPDATE auth.signing_keys SET status = 'active' WHERE status = 'standby' RETURNING kid",
 		 .expect = SPI_OK_UPDATE_RETURNING);
 
-VY_QUERY(revoke_key,
-		 .sql = "UPDATE auth.signing_keys SET status = 'revoked', secret_name = NULL WHERE kid = $1 AND status <> 'revoked'",
+VY_QUERY(revoke_key, .sql = "UPDATE auth.signing_keys SET status = 'revoked', secret_name = NULL WHERE kid = $1 AND status <> 'revoked'",
 		 .nargs = 1, .types = {TEXTOID}, .expect = SPI_OK_UPDATE);
 
-VY_QUERY(drop_key_secret,
-		 .sql = "DELETE FROM vyricon.secrets WHERE name = (SELECT secret_name FROM auth.signing_keys WHERE kid = $1)",
+VY_QUERY(drop_key_secret, .sql = "DELETE FROM vyricon.secrets WHERE name = (SELECT secret_name FROM auth.signing_keys WHERE kid = $1)",
 		 .nargs = 1, .types = {TEXTOID}, .expect = SPI_OK_DELETE);
 
 static void keep_row(void *arg, HeapTuple row, TupleDesc desc);
@@ -109,9 +106,10 @@ VY_FUNCTION(vyricon_auth_rotate_signing_key)
 
 	vy_query_run(&retire_active, &keep, NULL);
 	if (!vy_query_row(&promote_standby, NULL, NULL, 1, &kid, &isnull))
-		ereport(ERROR, (errcode(ERRCODE_VY_CONFLICT), errmsg("there is no standby signing key"),
-						errhint("Create one with auth.create_signing_key(activate => false); it is published at once, so that clients know it "
-								"before it signs.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_VY_CONFLICT), errmsg("there is no standby signing key"),
+				 errhint("Create one with auth.create_signing_key(activate => false); it is published at once, so that clients know it "
+						 "before it signs.")));
 	PG_RETURN_DATUM(kid);
 }
 
@@ -138,9 +136,10 @@ VY_FUNCTION(vyricon_auth_import_signing_key)
 		key = parse_pem(pem.p, pem.n, false);
 	VY_OWN(CurrentMemoryContext, key, EVP_PKEY_free);
 	if (!vy_jws_key_fits(alg, key))
-		ereport(ERROR, (errcode(ERRCODE_VY_INVALID), errmsg("this is no key for %s", vy_jws_alg_name(alg)),
-						errhint("ES256 takes a PEM of a P-256 key, RS256 of an RSA key of 2048 to 4096 bits, EdDSA of an Ed25519 key; HS256 takes "
-								"a secret of at least 32 bytes.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_VY_INVALID), errmsg("this is no key for %s", vy_jws_alg_name(alg)),
+				 errhint("ES256 takes a PEM of a P-256 key, RS256 of an RSA key of 2048 to 4096 bits, EdDSA of an Ed25519 key; HS256 takes "
+						 "a secret of at least 32 bytes.")));
 	if (!has_private && strcmp(status, "previous") != 0)
 		ereport(ERROR, (errcode(ERRCODE_VY_INVALID), errmsg("a public key cannot sign"),
 						errhint("Import the private key, or use status \"previous\" to verify only.")));
@@ -284,8 +283,8 @@ open_verifier(SigningKey *key)
 	if (vy_jws_key_fits(key->alg, parsed))
 		return key->verifier = parsed;
 	key->broken = true;
-	ereport(WARNING, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("signing key \"%s\" does not hold a key for %s", key->kid,
-															  vy_jws_alg_name(key->alg))));
+	ereport(WARNING, (errcode(ERRCODE_DATA_CORRUPTED),
+					  errmsg("signing key \"%s\" does not hold a key for %s", key->kid, vy_jws_alg_name(key->alg))));
 	return NULL;
 }
 
@@ -317,8 +316,8 @@ open_secret(const SigningKey *key, const char *secret_name)
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
 	if (!vy_jws_key_fits(key->alg, parsed))
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("the secret of signing key \"%s\" is missing or no key for %s", key->kid,
-																vy_jws_alg_name(key->alg)),
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("the secret of signing key \"%s\" is missing or no key for %s", key->kid, vy_jws_alg_name(key->alg)),
 						errhint("Create a new key with auth.create_signing_key().")));
 	return parsed;
 }
@@ -361,7 +360,8 @@ new_kid(void)
 	size_t len;
 	char *kid = palloc0(VY_B64URL_ENCODED_SIZE(KID_BYTES) + 1);
 
-	if (!pg_strong_random(random, sizeof(random)) || vy_b64url_encode(kid, VY_B64URL_ENCODED_SIZE(KID_BYTES), &len, random, sizeof(random)) != 0)
+	if (!pg_strong_random(random, sizeof(random)) ||
+		vy_b64url_encode(kid, VY_B64URL_ENCODED_SIZE(KID_BYTES), &len, random, sizeof(random)) != 0)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not make random bytes")));
 	return kid;
 }

@@ -8,7 +8,8 @@
 #include "core/core.h"
 #include "datatype/timestamp.h"
 
-/* Refills the cache if the table has changed; the number grows with each refill. Keys are looked up after it, and used before the next call. */
+/* Refills the cache if the table has changed; the number grows with each refill. Keys are looked up after it, and used before the next
+ * call. */
 uint64 vy_keys_refresh(void);
 
 /* The key that verifies, bound to its algorithm; VY_TOKEN_BAD_SIGNATURE and VY_TOKEN_UNKNOWN_KEY say why there is none. */

@@ -1,8 +1,8 @@
 /*
  * token.c: who presents this token or API key.
  *
- * A credential is checked once per backend and then found by its bytes (token_cache.c). What the verdict hangs on is compared on every hit: the
- * versions of auth.signing_keys and auth.api_keys, the roles of the cluster, the settings, and the end of the token or of its key.
+ * A credential is checked once per backend and then found by its bytes (token_cache.c). What the verdict hangs on is compared on every hit:
+ * the versions of auth.signing_keys and auth.api_keys, the roles of the cluster, the settings, and the end of the token or of its key.
  */
 #include "auth/token.h"
 
@@ -61,7 +61,8 @@ static char *jwt_audience;
 static char *token_roles;
 
 static const VySetting settings[] = {
-	{"vyricon.jwt_issuer", "What the iss claim of a token must equal; empty: anything.", PGC_SUSET, 0, PGC_STRING, &jwt_issuer, "", 0, 0, 0},
+	{"vyricon.jwt_issuer", "What the iss claim of a token must equal; empty: anything.", PGC_SUSET, 0, PGC_STRING, &jwt_issuer, "", 0, 0,
+	 0},
 	{"vyricon.jwt_audience", "Comma list of which the aud claim of a token, if present, must hold one; empty: anything.", PGC_SUSET, 0,
 	 PGC_STRING, &jwt_audience, "authenticated", 0, 0, 0},
 	{"vyricon.token_roles", "Comma list of roles that a token may take besides anon, authenticated and service_role.", PGC_SUSET, 0,
@@ -75,11 +76,12 @@ static bool roles_changed;
 static VyIdentity nobody;
 static bool nobody_known;
 
-VY_QUERY(find_user,
-		 .sql = "SELECT id::text, coalesce(nullif(role, ''), 'authenticated'), email::text,"
-				" extract(epoch FROM now())::bigint, extract(epoch FROM now() + $2)::bigint FROM auth.users"
-				" WHERE lower(email) = lower($1) AND NOT is_sso_user AND deleted_at IS NULL AND (banned_until IS NULL OR banned_until < now())",
-		 .nargs = 2, .types = {TEXTOID, INTERVALOID}, .expect = SPI_OK_SELECT);
+VY_QUERY(
+	find_user,
+	.sql = "SELECT id::text, coalesce(nullif(role, ''), 'authenticated'), email::text,"
+		   " extract(epoch FROM now())::bigint, extract(epoch FROM now() + $2)::bigint FROM auth.users"
+		   " WHERE lower(email) = lower($1) AND NOT is_sso_user AND deleted_at IS NULL AND (banned_until IS NULL OR banned_until < now())",
+	.nargs = 2, .types = {TEXTOID, INTERVALOID}, .expect = SPI_OK_SELECT);
 
 static void append_claim(StringInfo claims, const char *name, VyStr value);
 static VyTokenProblem identify(VyStr credential, const VyIdentity **out);
@@ -294,8 +296,7 @@ grounds_changed(void)
 static VyTokenProblem
 judge(VyStr credential, Verdict *verdict)
 {
-	VyTokenProblem problem =
-		vy_api_key_looks_like(credential) ? judge_api_key(credential, verdict) : judge_token(credential, verdict);
+	VyTokenProblem problem = vy_api_key_looks_like(credential) ? judge_api_key(credential, verdict) : judge_token(credential, verdict);
 
 	if (problem != VY_TOKEN_OK)
 		return problem;

@@ -1,11 +1,13 @@
 /*
  * token_cache.c: verified tokens of this backend.
  *
- * Two generations of half the bounds each. New entries go to the young one; when that is full, the old one is emptied as a whole and becomes the
- * young one. So a set of tokens that fits is never evicted, memory has no holes, and a hit writes nothing but one number. A generation whose entry
- * was given to the running transaction is not emptied under it; until the transaction ends, new entries live in its own memory instead.
+ * Two generations of half the bounds each. New entries go to the young one; when that is full, the old one is emptied as a whole and
+ * becomes the young one. So a set of tokens that fits is never evicted, memory has no holes, and a hit writes nothing but one number. A
+ * generation whose entry was given to the running transaction is not emptied under it; until the transaction ends, new entries live in its
+ * own memory instead.
  *
- * Only verified tokens are entered, so a stranger cannot fill it; the hash takes the last bytes, where the signature is, with a random seed.
+ * Only verified tokens are entered, so a stranger cannot fill it; the hash takes the last bytes, where the signature is, with a random
+ * seed.
  */
 #include "auth/token_cache.h"
 
@@ -36,11 +38,11 @@ typedef struct Slot
 typedef struct Generation
 {
 	MemoryContext context;
-	Slot *slots;	 /* open addressing, at most half full, entries are never removed singly */
+	Slot *slots; /* open addressing, at most half full, entries are never removed singly */
 	int count;
 	Size bytes;
 	uint64 used_by; /* number of the last transaction that was given an entry */
-	bool retired;	/* emptied while in use: its memory waits for the end of that transaction */
+	bool retired; /* emptied while in use: its memory waits for the end of that transaction */
 } Generation;
 
 static Generation generations[2];

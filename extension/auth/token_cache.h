@@ -7,7 +7,8 @@
 #include "auth/identity.h"
 #include "datatype/timestamp.h"
 
-/* The identity of a token that was added before and has not expired at now; NULL otherwise. Lives until the end of the transaction at least. */
+/* The identity of a token that was added before and has not expired at now; NULL otherwise. Lives until the end of the transaction at
+ * least. */
 const VyIdentity *vy_token_cache_find(VyStr token, TimestampTz now);
 
 /* Keeps a copy of everything; returns the copy, which lives until the end of the transaction at least. */

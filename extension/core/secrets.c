@@ -1,8 +1,8 @@
 /*
  * secrets.c: vyricon.secrets, AES-256-GCM under the root key of a file (secrets.h).
  *
- * The root key is read once per backend into a page of its own, which is locked, left out of core dumps, and wiped when the backend ends. A nonce is
- * 96 random bits: at a million writes the chance of a repeated one is below 2^-57.
+ * The root key is read once per backend into a page of its own, which is locked, left out of core dumps, and wiped when the backend ends. A
+ * nonce is 96 random bits: at a million writes the chance of a repeated one is below 2^-57.
  */
 #include "core/secrets.h"
 
@@ -58,9 +58,7 @@ VY_QUERY(put_secret,
 				" ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",
 		 .nargs = 2, .types = {TEXTOID, BYTEAOID}, .expect = SPI_OK_INSERT);
 
-VY_QUERY(get_secret,
-		 .sql = "SELECT value FROM vyricon.secrets WHERE name = $1",
-		 .nargs = 1, .types = {TEXTOID}, .expect = SPI_OK_SELECT);
+VY_QUERY(get_secret, .sql = "SELECT value FROM vyricon.secrets WHERE name = $1", .nargs = 1, .types = {TEXTOID}, .expect = SPI_OK_SELECT);
 
 static bool seal(uint8 *out, const char *name, const uint8 *value, size_t n);
 static bool unseal(uint8 *out, const char *name, const uint8 *sealed, size_t n);
@@ -68,7 +66,7 @@ static bool bind_place(EVP_CIPHER_CTX *context, const char *name);
 static void load_root_key(bool create);
 static const char *root_key_path(void);
 static void create_root_key(const char *path);
-static void read_root_key(int fd, const char *path);
+static void read_root_key(int fd);
 static void wipe_root_key(int code, Datum arg);
 static void wipe_memory(void *arg);
 
@@ -151,8 +149,8 @@ seal(uint8 *out, const char *name, const uint8 *value, size_t n)
 	out[0] = FORMAT_VERSION;
 	ok = n < MaxAllocSize && context != NULL && pg_strong_random(nonce, NONCE_BYTES) &&
 		 EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, root_key_page, nonce) == 1 && bind_place(context, name) &&
-		 EVP_EncryptUpdate(context, text, &len, value, (int) n) == 1 && (size_t) len == n && EVP_EncryptFinal_ex(context, text + n, &len) == 1 &&
-		 EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, TAG_BYTES, text + n) == 1;
+		 EVP_EncryptUpdate(context, text, &len, value, (int) n) == 1 && (size_t) len == n &&
+		 EVP_EncryptFinal_ex(context, text + n, &len) == 1 && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, TAG_BYTES, text + n) == 1;
 	EVP_CIPHER_CTX_free(context);
 	ERR_clear_error();
 	return ok;
@@ -208,7 +206,7 @@ load_root_key(bool create)
 		ereport(ERROR, (errcode_for_file_access(), errmsg("could not open the root key file: %m"),
 						errhint("SELECT vyricon.setup() makes it; a restored database needs the file of the server it comes from "
 								"(vyricon.root_key_file).")));
-	read_root_key(fd, path);
+	read_root_key(fd);
 	CloseTransientFile(fd);
 }
 
@@ -249,7 +247,7 @@ create_root_key(const char *path)
 }
 
 static void
-read_root_key(int fd, const char *path)
+read_root_key(int fd)
 {
 	struct stat info;
 
@@ -257,7 +255,7 @@ read_root_key(int fd, const char *path)
 		ereport(ERROR, (errcode(ERRCODE_VY_NOT_READY), errmsg("the root key is not a regular file")));
 	if (info.st_uid != geteuid() || (info.st_mode & (S_IRWXG | S_IRWXO)) != 0)
 		ereport(ERROR, (errcode(ERRCODE_VY_NOT_READY), errmsg("the root key file is open to others"),
-						errhint("Make it the server's own, and readable by nobody else: chmod 600 %s", path)));
+						errhint("The file of vyricon.root_key_file must belong to the server's user, with mode 0600.")));
 	(void) mlock(root_key_page, sizeof(root_key_page));
 	(void) madvise(root_key_page, sizeof(root_key_page), MADV_DONTDUMP);
 	if (info.st_size != ROOT_KEY_BYTES || read(fd, root_key_page, ROOT_KEY_BYTES) != ROOT_KEY_BYTES)

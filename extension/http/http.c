@@ -23,6 +23,7 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "http/route.h"
+#include "rest/rest.h"
 #include "utils/array.h"
 #include "utils/formatting.h"
 #include "utils/inet.h"
@@ -42,6 +43,7 @@ static const VySetting settings[] = {
 
 static const VyRoute routes[] = {
 	{VY_GET | VY_HEAD, "/openapi.json", vy_openapi_handle, &vy_dialect, 0, "This description, by the caller's rights", InvalidOid},
+	{VY_GET | VY_HEAD, "/rest/v1/", vy_openapi_handle, &vy_rest_dialect, 0, NULL, InvalidOid},
 	{VY_GET | VY_HEAD, "/docs", vy_docs_handle, &vy_dialect, VY_ROUTE_PLATFORM | VY_ROUTE_HTML, "A page that shows it", InvalidOid},
 	{VY_GET | VY_HEAD, "/docs/:file", vy_docs_handle, &vy_dialect, VY_ROUTE_PLATFORM | VY_ROUTE_HTML, NULL, InvalidOid},
 	{VY_GET, "/dev/token/:email", vy_dev_token, &vy_dialect, VY_ROUTE_PLATFORM | VY_ROUTE_DEV, NULL, InvalidOid},
