@@ -15,7 +15,6 @@ PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) -Iextension -Ib
 VY_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-declaration-after-statement -fvisibility=hidden
 PG_CFLAGS = $(VY_CFLAGS)
 SHLIB_LINK = -lcrypto
-with_llvm = no
 
 EXTRA_CLEAN = build/vyricon build/shim build/steps.inc $(DATA_built)
 
@@ -25,6 +24,8 @@ ifeq ($(wildcard $(PGXS)),)
 HAVE_PGXS = no
 else
 include $(PGXS)
+# No bitcode: nothing of ours is worth inlining by the JIT.
+override with_llvm = no
 endif
 
 # --- the SQL scripts -------------------------------------------------------------------------------------------------------------------------

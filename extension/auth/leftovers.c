@@ -26,10 +26,11 @@ static bool session_shared;
 static List *prepared;		/* names, in TopTransactionContext */
 static List *held;			/* names */
 static List *temp_before;	/* oids, when the session is shared */
-static bool listens;
+static List *listened;		/* channels */
 
 static void note_utility(PlannedStmt *statement, const char *text, bool read_only_tree, ProcessUtilityContext context, ParamListInfo params,
 						 QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion);
+static void refuse_reset(const Node *node);
 static void note_name(List **names, const char *name);
 static List *temporary_relations(void);
 static void drop_temporary(void);
@@ -54,8 +55,8 @@ vy_leftovers_watch(bool shared)
 void
 vy_leftovers_forget(void)
 {
-	watching = listens = session_shared = false;
-	prepared = held = temp_before = NIL;
+	watching = session_shared = false;
+	prepared = held = listened = temp_before = NIL;
 }
 
 void
@@ -73,8 +74,8 @@ vy_leftovers_clear(bool wrote)
 		if (PortalIsValid(portal))
 			PortalDrop(portal, false);
 	}
-	if (listens)
-		Async_UnlistenAll();
+	foreach (cell, listened)
+		Async_Unlisten(lfirst(cell));
 	if ((MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE) != 0)
 		drop_temporary();
 	LockReleaseSession(USER_LOCKMETHOD);
@@ -146,17 +147,38 @@ note_utility(PlannedStmt *statement, const char *text, bool read_only_tree, Proc
 
 	if (watching)
 	{
+		refuse_reset(node);
 		if (IsA(node, PrepareStmt))
 			note_name(&prepared, ((PrepareStmt *) node)->name);
 		else if (IsA(node, DeclareCursorStmt))
 			note_name(&held, ((DeclareCursorStmt *) node)->portalname);
 		else if (IsA(node, ListenStmt))
-			listens = true;
+			note_name(&listened, ((ListenStmt *) node)->conditionname);
 	}
 	if (previous_hook != NULL)
 		previous_hook(statement, text, read_only_tree, context, params, environment, dest, completion);
 	else
 		standard_ProcessUtility(statement, text, read_only_tree, context, params, environment, dest, completion);
+}
+
+/* What the session made before this request, the shim's prepared statements among it, is not a handler's to drop. */
+static void
+refuse_reset(const Node *node)
+{
+	bool refused = IsA(node, DiscardStmt) || IsA(node, UnlistenStmt);
+	ListCell *cell;
+
+	if (IsA(node, DeallocateStmt))
+	{
+		const char *name = ((const DeallocateStmt *) node)->name;
+
+		refused = true;
+		foreach (cell, prepared)
+			refused = refused && (name == NULL || strcmp(name, lfirst(cell)) != 0);
+	}
+	if (refused)
+		ereport(ERROR, (errcode(ERRCODE_VY_FORBIDDEN), errmsg("the session's own state cannot be reset inside a request"),
+						errdetail("DISCARD, UNLISTEN and DEALLOCATE of what the request has not prepared are refused.")));
 }
 
 static void

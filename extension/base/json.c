@@ -1,7 +1,7 @@
 /*
  * json.c: the strict JSON reader of json.h.
- * The check is a loop with one bit per open container, so hostile nesting costs no stack. The readers trust the grammar but not the bounds: on a
- * document that was never checked they give nonsense, never bytes beyond its end.
+ * The check is a loop with one bit per open container, so hostile nesting costs no stack. The readers trust the grammar but not the bounds:
+ * on a document that was never checked they give nonsense, never bytes beyond its end.
  */
 #include "base/json.h"
 

@@ -2,8 +2,8 @@
  * json_writer.c: any Datum, and rows as they come from the executor, as JSON text.
  *
  * What a type needs is looked up once and kept by whoever asked for it (a plan, a function call). Every lookup is stamped with a generation
- * that grows with each change of a type or a cast in this database; a stale one is done again at the next value, so nothing has to be reloaded.
- * Shapes of composites, once made, stay as long as their type: an outer row may still be in the middle of one.
+ * that grows with each change of a type or a cast in this database; a stale one is done again at the next value, so nothing has to be
+ * reloaded. Shapes of composites, once made, stay as long as their type: an outer row may still be in the middle of one.
  */
 #include "core/json_writer.h"
 
@@ -24,9 +24,9 @@
 
 typedef enum Kind
 {
-	KIND_SCALAR,	/* write */
-	KIND_OUTPUT,	/* the type's output function, as a string */
-	KIND_CAST,		/* a function that gives json */
+	KIND_SCALAR, /* write */
+	KIND_OUTPUT, /* the type's output function, as a string */
+	KIND_CAST, /* a function that gives json */
 	KIND_ARRAY,
 	KIND_COMPOSITE
 } Kind;
@@ -82,30 +82,19 @@ static const struct
 	Oid oid;
 	VyJsonWrite write;
 } scalars[] = {
-	{BOOLOID, vy_json_write_bool},
-	{INT2OID, vy_json_write_int2},
-	{INT4OID, vy_json_write_int4},
-	{INT8OID, vy_json_write_int8},
-	{FLOAT4OID, vy_json_write_float4},
-	{FLOAT8OID, vy_json_write_float8},
-	{NUMERICOID, vy_json_write_numeric},
-	{TEXTOID, vy_json_write_text},
-	{VARCHAROID, vy_json_write_text},
-	{BPCHAROID, vy_json_write_text},
-	{NAMEOID, vy_json_write_name},
-	{UUIDOID, vy_json_write_uuid},
-	{DATEOID, vy_json_write_date},
-	{TIMESTAMPOID, vy_json_write_timestamp},
-	{TIMESTAMPTZOID, vy_json_write_timestamptz},
-	{JSONOID, vy_json_write_json},
-	{JSONBOID, vy_json_write_jsonb},
+	{BOOLOID, vy_json_write_bool},       {INT2OID, vy_json_write_int2},           {INT4OID, vy_json_write_int4},
+	{INT8OID, vy_json_write_int8},       {FLOAT4OID, vy_json_write_float4},       {FLOAT8OID, vy_json_write_float8},
+	{NUMERICOID, vy_json_write_numeric}, {TEXTOID, vy_json_write_text},           {VARCHAROID, vy_json_write_text},
+	{BPCHAROID, vy_json_write_text},     {NAMEOID, vy_json_write_name},           {UUIDOID, vy_json_write_uuid},
+	{DATEOID, vy_json_write_date},       {TIMESTAMPOID, vy_json_write_timestamp}, {TIMESTAMPTZOID, vy_json_write_timestamptz},
+	{JSONOID, vy_json_write_json},       {JSONBOID, vy_json_write_jsonb},
 };
 
 static uint64 generation = 1;
 
 static void write_value(VyJsonSink *sink, VyJsonType *type, Datum value);
 
-/* --- types ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- types --- */
 
 static void
 forget_types(Datum arg, int cache, uint32 hash)
@@ -165,8 +154,8 @@ resolve(VyJsonType *type)
 		type->kind = KIND_ARRAY;
 	else if (type_is_rowtype(oid))
 		type->kind = KIND_COMPOSITE;
-	else if (oid >= FirstNormalObjectId &&
-			 find_coercion_pathway(JSONOID, oid, COERCION_EXPLICIT, &type->cast) == COERCION_PATH_FUNC && OidIsValid(type->cast))
+	else if (oid >= FirstNormalObjectId && find_coercion_pathway(JSONOID, oid, COERCION_EXPLICIT, &type->cast) == COERCION_PATH_FUNC &&
+			 OidIsValid(type->cast))
 		type->kind = KIND_CAST;
 	else
 		resolve_output(type, oid);
@@ -212,7 +201,7 @@ make_shape(MemoryContext context, TupleDesc desc)
 	return shape;
 }
 
-/* --- values ----------------------------------------------------------------------------------------------------------------------------- */
+/* --- values --- */
 
 static void
 write_row(VyJsonSink *sink, const Shape *shape, const Datum *values, const bool *nulls)
@@ -407,7 +396,7 @@ VY_FUNCTION(vyricon_to_json)
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
 }
 
-/* --- the receiver ----------------------------------------------------------------------------------------------------------------------- */
+/* --- the receiver --- */
 
 static bool
 same_shape(TupleDesc a, TupleDesc b)

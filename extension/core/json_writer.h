@@ -7,15 +7,15 @@
 #include "core/core.h"
 #include "tcop/dest.h"
 
-/* What writing a type needs: looked up once, kept as long as the context, and looked up again by itself after types or casts have changed. */
+/* What writing a type needs: looked up once, and again by itself after types or casts have changed. */
 typedef struct VyJsonType VyJsonType;
 
 /* Made in the given context; composite and array types hold their element types. */
 VyJsonType *vy_json_type(MemoryContext context, Oid type);
 
 /*
- * Appends value as JSON; "null" when isnull. Recurses through arrays and composites with check_stack_depth(). Detoasting and output functions leave
- * garbage in the current memory context.
+ * Appends value as JSON; "null" when isnull. Recurses through arrays and composites with check_stack_depth(). Detoasting and output
+ * functions leave garbage in the current memory context.
  */
 void vy_json_value(StringInfo out, VyJsonType *type, Datum value, bool isnull);
 
@@ -24,8 +24,9 @@ void vy_json_string(StringInfo out, const char *p, size_t n);
 
 /*
  * A DestReceiver that writes each row as {"name":value,...} into out, comma separated, no brackets, and counts the rows.
- * max_bytes: the text in out (with what was in it before) does not grow beyond it; ERRCODE_VY_TOO_LARGE with a hint to page is raised instead,
- * before the bytes are copied. Types are taken from the tuple descriptor and kept: a receiver kept with its plan looks them up once.
+ * max_bytes: the text in out (with what was in it before) does not grow beyond it; ERRCODE_VY_TOO_LARGE with a hint to page is raised
+ * instead, before the bytes are copied. Types are taken from the tuple descriptor and kept: a receiver kept with its plan looks them up
+ * once.
  */
 typedef struct VyJsonReceiver VyJsonReceiver;
 

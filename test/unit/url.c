@@ -11,14 +11,9 @@ static const struct
 	const char *path;
 	const char *query; /* NULL: none */
 } splits[] = {
-	{"", "", NULL},
-	{"/", "/", NULL},
-	{"/a/b", "/a/b", NULL},
-	{"/a?", "/a", ""},
-	{"/a?x=1", "/a", "x=1"},
-	{"/a?x=1?y=2", "/a", "x=1?y=2"},
-	{"?", "", ""},
-	{"/a%3Fb", "/a%3Fb", NULL},
+	{"", "", NULL},    {"/", "/", NULL},           {"/a/b", "/a/b", NULL},
+	{"/a?", "/a", ""}, {"/a?x=1", "/a", "x=1"},    {"/a?x=1?y=2", "/a", "x=1?y=2"},
+	{"?", "", ""},     {"/a%3Fb", "/a%3Fb", NULL},
 };
 
 static const struct
@@ -216,7 +211,8 @@ main(void)
 	{
 		VyStr path = tight(paths[i].path);
 
-		ok(vy_url_path_ok(path) == paths[i].routed, "%s is %s: %s", shown(paths[i].path), paths[i].routed ? "routed" : "refused", paths[i].why);
+		ok(vy_url_path_ok(path) == paths[i].routed, "%s is %s: %s", shown(paths[i].path), paths[i].routed ? "routed" : "refused",
+		   paths[i].why);
 		free((char *) path.p);
 	}
 	test_decode();

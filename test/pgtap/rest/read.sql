@@ -115,10 +115,14 @@ SELECT is(a.status || ' ' || coalesce(a.headers ->> 'content-range', '-'), want,
     ('books?id=lt.3', '{"prefer":"count=exact", "range":"0-0"}', '206 0-0/2', 'the count keeps the filters')
   ) AS t(path, send, want, name), LATERAL test.call('GET', '/rest/v1/' || path, NULL::text, send::jsonb) AS a;
 SELECT matches((test.call('GET', '/rest/v1/books?limit=1', NULL::text, '{"prefer":"count=planned"}')).headers ->> 'content-range', '^0-0/[0-9]+$', 'a planned count');
+SELECT test.as(NULL);
 SET LOCAL vyricon.max_rows = 2;
+SELECT test.as('anon');
 SELECT is((test.call('GET', '/rest/v1/books?order=id&select=id')).json, '[{"id":1},{"id":2}]'::jsonb, 'vyricon.max_rows caps a read');
 SELECT is((test.call('GET', '/rest/v1/books', NULL::text, '{"prefer":"count=estimated"}')).status, 206, 'an estimated count');
+SELECT test.as(NULL);
 SET LOCAL vyricon.max_rows = 0;
+SELECT test.as('anon');
 
 SELECT is((test.call('GET', '/rest/v1/books?id=eq.1&select=id', NULL::text, '{"accept":"application/vnd.pgrst.object+json"}')).body, '{"id":1}', 'a single object');
 SELECT is(a.status || ' ' || (a.json ->> 'code') || ' ' || (a.json ->> 'details'), want, name)

@@ -1,0 +1,96 @@
+/*
+ * field.c: names, values, lengths and ids in a request's head.
+ */
+#include "base/field.h"
+
+#include "base/utf8.h"
+
+/* token of RFC 9110 */
+static const bool token_bytes[256] = {
+	['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true, ['&'] = true, ['\''] = true, ['*'] = true, ['+'] = true, ['-'] = true,
+	['.'] = true, ['^'] = true, ['_'] = true, ['`'] = true, ['|'] = true, ['~'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true,
+	['a' ... 'z'] = true,
+};
+
+bool
+vy_field_name_ok(VyStr name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (!token_bytes[(unsigned char) name.p[i]])
+			return false;
+	return name.n > 0;
+}
+
+bool
+vy_field_value_ok(VyStr value)
+{
+	unsigned char seen = 0;
+
+	for (size_t i = 0; i < value.n; i++)
+	{
+		unsigned char c = (unsigned char) value.p[i];
+
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return false;
+		seen |= c;
+	}
+	return seen < 0x80 || vy_utf8_valid(value.p, value.n);
+}
+
+bool
+vy_field_length(VyStr value, size_t *out)
+{
+	size_t n = 0;
+
+	if (value.n == 0 || value.n > 15)
+		return false;
+	for (size_t i = 0; i < value.n; i++)
+	{
+		if (value.p[i] < '0' || value.p[i] > '9')
+			return false;
+		n = n * 10 + (size_t) (value.p[i] - '0');
+	}
+	*out = n;
+	return true;
+}
+
+bool
+vy_field_id_ok(VyStr id)
+{
+	for (size_t i = 0; i < id.n; i++)
+	{
+		char c = vy_ascii_lower(id.p[i]);
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-'))
+			return false;
+	}
+	return id.n >= 1 && id.n <= 64;
+}
+
+size_t
+vy_field_quote(char *out, size_t cap, VyStr text)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t at = 0;
+
+	out[at++] = '"';
+	for (size_t i = 0; i < text.n && at + 8 < cap; i++)
+	{
+		unsigned char c = (unsigned char) text.p[i];
+
+		if (c == '"' || c == '\\')
+			out[at++] = '\\';
+		if (c >= ' ' && c < 0x7f)
+		{
+			out[at++] = (char) c;
+			continue;
+		}
+		memcpy(out + at, "\\u00", 4);
+		out[at + 4] = hex[c >> 4];
+		out[at + 5] = hex[c & 15];
+		at += 6;
+	}
+	out[at++] = '"';
+	out[at] = '\0';
+	return at;
+}
