@@ -1,13 +1,13 @@
 /*
- * admin.c: /live, /ready and /metrics, on a port of their own and a thread of libmicrohttpd's: they answer when the loops are busy.
+ * admin.c: /live, /ready and /metrics, on a port of their own and in threads of libmicrohttpd's: they answer when the loops are busy.
  */
 #include "options.h"
 #include "shim.h"
 
 #include <poll.h>
 #include <stdarg.h>
-#include <stdlib.h>
-#include <unistd.h>
+
+#include "base/field.h"
 
 #define READY_WITHIN_MS 2000
 
@@ -32,7 +32,10 @@ typedef struct Page
 	const char *type;
 } Page;
 
-#define METRIC(name, type, help, field) {name, type, help, offsetof(VyCounters, field)}
+#define METRIC(name, type, help, field)               \
+	{                                                 \
+		name, type, help, offsetof(VyCounters, field) \
+	}
 
 static const Metric metrics[] = {
 	METRIC("vyricon_refused_total", "counter", "Requests that the shim refused itself.", refused),
@@ -48,12 +51,8 @@ static const Metric metrics[] = {
 static VyLoop **admin_loops;
 static int nadmin_loops;
 static struct MHD_Daemon *admin_daemon;
-static PGconn *admin_conn;
 
-static void
-add_text(Text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void
+__attribute__((format(printf, 2, 3))) static void
 add_text(Text *text, const char *format, ...)
 {
 	va_list args;
@@ -86,8 +85,8 @@ write_metrics(Text *text)
 	for (size_t i = 1; i < 6; i++)
 		add_text(text, "vyricon_requests_total{status=\"%zuxx\"} %llu\n", i, total(offsetof(VyCounters, requests) + i * sizeof(VyCounter)));
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++)
-		add_text(text, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", metrics[i].name, metrics[i].help, metrics[i].name, metrics[i].type, metrics[i].name,
-				 total(metrics[i].offset));
+		add_text(text, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", metrics[i].name, metrics[i].help, metrics[i].name, metrics[i].type,
+				 metrics[i].name, total(metrics[i].offset));
 	add_text(text, "# HELP vyricon_request_seconds From request line to end of answer.\n# TYPE vyricon_request_seconds histogram\n");
 	for (size_t i = 0; i < VY_LATENCY_BUCKETS; i++)
 	{
@@ -109,74 +108,51 @@ write_live(Text *text)
 	return 200;
 }
 
+/* On a connection of its own, so that neither a stuck loop nor a stuck database hides; each request here has its thread. */
 static bool
-wait_for(PGconn *conn, short events, int64_t until_us)
+ask_ready(char *why, size_t cap)
 {
-	struct pollfd poll_fd = {.fd = PQsocket(conn), .events = events};
-	int64_t ms = (until_us - vy_clock_us()) / 1000;
+	PGconn *conn = vy_connect(true);
+	struct pollfd poll_fd = {.fd = PQsocket(conn), .events = POLLIN};
+	PGresult *result = NULL;
+	bool ready = false;
 
-	return ms > 0 && poll(&poll_fd, 1, (int) ms) == 1;
-}
-
-/* A connection that is made and used without ever blocking for longer than it takes to be called not ready. */
-static bool
-connect_admin(int64_t until_us)
-{
-	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-
-	if (admin_conn && PQstatus(admin_conn) == CONNECTION_OK)
-		return true;
-	PQfinish(admin_conn);
-	admin_conn = vy_connect_start();
-	while (admin_conn && PQstatus(admin_conn) != CONNECTION_BAD && state != PGRES_POLLING_OK)
+	snprintf(why, cap, "the database cannot be reached");
+	if (PQstatus(conn) == CONNECTION_OK && PQsendQuery(conn, "SELECT vyricon.ready()") == 1)
 	{
-		if (state == PGRES_POLLING_FAILED || !wait_for(admin_conn, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_us))
-			return false;
-		state = PQconnectPoll(admin_conn);
+		while (PQisBusy(conn) && poll(&poll_fd, 1, READY_WITHIN_MS) == 1 && PQconsumeInput(conn) == 1)
+			;
+		result = PQisBusy(conn) ? NULL : PQgetResult(conn);
 	}
-	return state == PGRES_POLLING_OK;
+	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+	{
+		snprintf(why, cap, "%s", PQgetvalue(result, 0, 0));
+		ready = *why == '\0';
+	}
+	else if (result)
+		snprintf(why, cap, "the database is not set up: run vyricon init");
+	PQclear(result);
+	PQfinish(conn);
+	return ready;
 }
 
 static unsigned
 write_ready(Text *text)
 {
-	int64_t until_us = vy_clock_us() + READY_WITHIN_MS * 1000;
-	PGresult *result = NULL;
-	const char *why = "the database cannot be reached";
-	bool ready = false;
+	char why[512];
 	char quoted[1024];
+	bool ready = ask_ready(why, sizeof(why));
 
-	if (connect_admin(until_us) && PQsendQuery(admin_conn, "SELECT vyricon.ready()") == 1)
+	if (ready && total(offsetof(VyCounters, connections_ready)) == 0)
 	{
-		while (PQisBusy(admin_conn) && wait_for(admin_conn, POLLIN, until_us) && PQconsumeInput(admin_conn) == 1)
-			;
-		result = PQisBusy(admin_conn) ? NULL : PQgetResult(admin_conn);
+		snprintf(why, sizeof(why), "no database connection is ready yet");
+		ready = false;
 	}
-	if (result && PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
-	{
-		why = PQgetvalue(result, 0, 0);
-		ready = *why == '\0' && total(offsetof(VyCounters, connections_ready)) > 0;
-		if (*why == '\0')
-			why = "no database connection is ready yet";
-	}
-	else if (result)
-		why = "the database is not set up: run vyricon init";
-	vy_json_quote(quoted, sizeof(quoted), why, strlen(why));
+	vy_field_quote(quoted, sizeof(quoted), vy_cstr(why));
 	if (ready)
 		add_text(text, "{\"ready\":true}\n");
 	else
 		add_text(text, "{\"ready\":false,\"message\":%s}\n", quoted);
-	/* the rest of the answer; a connection that is still busy is not used again */
-	while (result)
-	{
-		PQclear(result);
-		result = PQisBusy(admin_conn) ? NULL : PQgetResult(admin_conn);
-	}
-	if (PQtransactionStatus(admin_conn) != PQTRANS_IDLE)
-	{
-		PQfinish(admin_conn);
-		admin_conn = NULL;
-	}
 	return ready ? 200 : 503;
 }
 
@@ -231,8 +207,9 @@ vy_admin_start(VyLoop **loops, int nloops)
 	admin_loops = loops;
 	nadmin_loops = nloops;
 	if (fd >= 0)
-		admin_daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, on_admin_request, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-										MHD_OPTION_CONNECTION_LIMIT, 32u, MHD_OPTION_CONNECTION_TIMEOUT, 10u, MHD_OPTION_END);
+		admin_daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, on_admin_request,
+										NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, 32u, MHD_OPTION_CONNECTION_TIMEOUT,
+										5u, MHD_OPTION_END);
 	if (!admin_daemon)
 	{
 		vy_log_event("cannot_listen", ",\"admin_port\":%ld", vy_options.admin_port);
@@ -248,6 +225,4 @@ vy_admin_stop(void)
 	if (admin_daemon)
 		MHD_stop_daemon(admin_daemon);
 	admin_daemon = NULL;
-	PQfinish(admin_conn);
-	admin_conn = NULL;
 }

@@ -74,10 +74,11 @@ vy_answer_result(VyRequest *request, struct MHD_Connection *connection)
 	bool ok;
 
 	if (PQntuples(result) != 1 || PQnfields(result) != 1 ||
-		!vy_wire_answer_read(&answer, (const uint8_t *) PQgetvalue(result, 0, 0), (size_t) PQgetlength(result, 0, 0)) || answer.status < 200 ||
-		answer.status > 599)
+		!vy_wire_answer_read(&answer, (const uint8_t *) PQgetvalue(result, 0, 0), (size_t) PQgetlength(result, 0, 0)) ||
+		answer.status < 200 || answer.status > 599)
 		return vy_refuse(request, connection, VY_INTERNAL);
-	response = MHD_create_response_from_buffer_with_free_callback_cls(answer.body.n, (void *) (uintptr_t) answer.body.p, release_result, result);
+	response =
+		MHD_create_response_from_buffer_with_free_callback_cls(answer.body.n, (void *) (uintptr_t) answer.body.p, release_result, result);
 	if (!response)
 		return vy_refuse(request, connection, VY_INTERNAL);
 	request->result = NULL; /* the response's now */

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+#include "base/field.h"
+
 #define FIRST_BACKOFF_US 50000
 #define MAX_BACKOFF_US 1000000
 #define BYTEA_OID 17
@@ -40,13 +42,14 @@ static const Statement statements[STATEMENTS] = {
 static const Oid param_types[2] = {BYTEA_OID, TEXT_ARRAY_OID};
 static const int binary_formats[2] = {1, 1};
 
+/* Begun only, unless at_once. */
 PGconn *
-vy_connect_start(void)
+vy_connect(bool at_once)
 {
-	static const char *const names[] = {"dbname", "fallback_application_name", "client_encoding", "keepalives_idle", NULL};
+	static const char *const names[] = {"connect_timeout", "dbname", "fallback_application_name", "client_encoding", NULL};
 	char *database = vy_options_database();
-	const char *const values[] = {database, "vyricon", "UTF8", "30", NULL};
-	PGconn *conn = PQconnectStartParams(names, values, 1);
+	const char *const values[] = {"5", database, "vyricon", "UTF8", NULL};
+	PGconn *conn = at_once ? PQconnectdbParams(names, values, 1) : PQconnectStartParams(names, values, 1);
 
 	free(database);
 	return conn;
@@ -77,7 +80,7 @@ quiet_notice(void *arg, const PGresult *result)
 void
 vy_backend_connect(VyBackend *backend)
 {
-	backend->conn = vy_connect_start();
+	backend->conn = vy_connect(false);
 	backend->fd = -1;
 	backend->watched = 0;
 	backend->since_us = backend->pool->loop->now_us;
@@ -119,7 +122,7 @@ tell_outage(VyPool *pool, const char *why)
 	if (pool->told || pool->nready > 0 || pool->loop->stopping)
 		return;
 	pool->told = true;
-	vy_json_quote(text, sizeof(text), why, strcspn(why, "\n"));
+	vy_field_quote(text, sizeof(text), vy_str(why, strcspn(why, "\n")));
 	vy_log_event("database_unavailable", ",\"loop\":%d,\"message\":%s", pool->loop->number, text);
 }
 
@@ -158,7 +161,8 @@ vy_backend_lose(VyBackend *backend, const char *why)
 	}
 }
 
-/* --- setting up ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- setting up
+ * ------------------------------------------------------------------------------------------------------------------------------- */
 
 static void
 begin_setup(VyBackend *backend)
@@ -243,7 +247,8 @@ take_setup_result(VyBackend *backend, PGresult *result)
 	vy_backend_lose(backend, "the database is not set up: run vyricon init");
 }
 
-/* --- the pipeline ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- the pipeline
+ * ------------------------------------------------------------------------------------------------------------------------------ */
 
 void
 vy_backend_send(VyBackend *backend, VyRequest *request)
@@ -360,8 +365,10 @@ take_results(VyBackend *backend)
 }
 
 void
-vy_backend_event(VyBackend *backend)
+vy_backend_event(void *arg)
 {
+	VyBackend *backend = arg;
+
 	if (backend->state == VY_BACKEND_DOWN)
 		return;
 	if (backend->state == VY_BACKEND_CONNECTING)

@@ -2,8 +2,8 @@
  * cork.c: one system call for all that a loop turn sends to one database connection.
  *
  * libpq before 17 sends at every PQpipelineSync(), a quarter of this program's time. libpq calls send(); this file defines it for the whole
- * program: for a corked descriptor the bytes are kept until vy_cork_flush() at the end of the turn, for every other one they go out at once.
- * Corked descriptors belong to one loop each, so nothing here is locked. Only connections in pipeline mode are corked.
+ * program: for a corked descriptor the bytes are kept until vy_cork_flush() at the end of the turn, for every other one they go out at
+ * once. Corked descriptors belong to one loop each, so nothing here is locked. Only connections in pipeline mode are corked.
  */
 #include "shim.h"
 

@@ -2,15 +2,15 @@
  * framing.c: refuses request heads on which two servers could disagree (request smuggling), and targets that could be read in two ways.
  *
  * libmicrohttpd 0.9 is lenient: it takes bare LF, NUL, folded lines, two lengths. It parses in place, though, so the distances between the
- * pointers it hands out are distances in the bytes that came in: between a value and the next name stand exactly CR LF or something is wrong,
- * and from the method to the last value, plus the empty line, it must be as long as the head it counted. The self-test proves at every start
- * that the library still works that way.
+ * pointers it hands out are distances in the bytes that came in: between a value and the next name stand exactly CR LF or something is
+ * wrong, and from the method to the last value, plus the empty line, it must be as long as the head it counted. The self-test proves at
+ * every start that the library still works that way.
  */
 #include "options.h"
 #include "shim.h"
 
+#include "base/field.h"
 #include "base/url.h"
-#include "base/utf8.h"
 
 typedef struct Head
 {
@@ -19,54 +19,9 @@ typedef struct Head
 	int nheaders;
 	int nhosts;
 	int nlengths;
-	VyStr length;
+	size_t length;
 	VyRefusal refusal;
 } Head;
-
-/* token of RFC 9110 */
-static const bool token_bytes[256] = {
-	['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true, ['&'] = true, ['\''] = true, ['*'] = true, ['+'] = true, ['-'] = true,
-	['.'] = true, ['^'] = true, ['_'] = true, ['`'] = true, ['|'] = true, ['~'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true,
-	['a' ... 'z'] = true,
-};
-
-static bool
-name_ok(VyStr name)
-{
-	for (size_t i = 0; i < name.n; i++)
-		if (!token_bytes[(unsigned char) name.p[i]])
-			return false;
-	return name.n > 0;
-}
-
-/* Visible bytes, space and tab; what is beyond ASCII must be UTF-8, since the database will read it as text. */
-static bool
-value_ok(VyStr value)
-{
-	unsigned char seen = 0;
-
-	for (size_t i = 0; i < value.n; i++)
-	{
-		unsigned char c = (unsigned char) value.p[i];
-
-		if ((c < ' ' && c != '\t') || c == 0x7f)
-			return false;
-		seen |= c;
-	}
-	return seen < 0x80 || vy_utf8_valid(value.p, value.n);
-}
-
-static void
-check_length(Head *head, VyStr value)
-{
-	head->nlengths++;
-	head->length = value;
-	for (size_t i = 0; i < value.n; i++)
-		if (value.p[i] < '0' || value.p[i] > '9')
-			head->bad = true;
-	if (value.n == 0 || value.n > 15)
-		head->bad = true;
-}
 
 /* The fields that decide where a message ends, or what it means. */
 static void
@@ -84,7 +39,10 @@ check_known(Head *head, VyStr name, VyStr value)
 			break;
 		case 14:
 			if (vy_str_same(name, VY_STR("content-length")))
-				check_length(head, value);
+			{
+				head->nlengths++;
+				head->bad |= !vy_field_length(value, &head->length);
+			}
 			break;
 		case 16:
 			if (vy_str_same(name, VY_STR("content-encoding")) && !vy_str_same(value, VY_STR("identity")))
@@ -106,7 +64,7 @@ check_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_l
 
 	(void) kind;
 	head->nheaders++;
-	if (!value || name - head->end != 2 || !name_ok(vy_str(name, name_len)) || !value_ok(vy_str(value, value_len)))
+	if (!value || name - head->end != 2 || !vy_field_name_ok(vy_str(name, name_len)) || !vy_field_value_ok(vy_str(value, value_len)))
 	{
 		head->bad = true;
 		return MHD_NO;
@@ -179,12 +137,6 @@ vy_framing_check(VyRequest *request, struct MHD_Connection *connection, const ch
 	if (target.n > VY_MAX_TARGET)
 		return VY_TARGET_TOO_LONG;
 	verdict = judge(&head, newer, target, vy_str(target.p, request->path_len));
-	if (verdict == VY_ACCEPTED && head.nlengths == 1)
-	{
-		for (size_t i = 0; i < head.length.n; i++)
-			*content_length = *content_length * 10 + (size_t) (head.length.p[i] - '0');
-		if (*content_length > (size_t) vy_options.max_body)
-			return VY_BODY_TOO_LARGE;
-	}
-	return verdict;
+	*content_length = head.length;
+	return verdict == VY_ACCEPTED && head.length > (size_t) vy_options.max_body ? VY_BODY_TOO_LARGE : verdict;
 }

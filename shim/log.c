@@ -8,37 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/field.h"
+
 #define FIELD_MAX 2048
 #define LINE_MAX (FIELD_MAX + 512)
-
-/* Quotes text as a JSON string of less than cap bytes, NUL-terminated; what does not fit is cut. Control and 8-bit bytes become \u00XX. */
-size_t
-vy_json_quote(char *out, size_t cap, const char *text, size_t n)
-{
-	static const char hex[] = "0123456789abcdef";
-	size_t at = 0;
-
-	out[at++] = '"';
-	for (size_t i = 0; i < n && at + 8 < cap; i++)
-	{
-		unsigned char c = (unsigned char) text[i];
-
-		if (c == '"' || c == '\\')
-			out[at++] = '\\';
-		if (c >= ' ' && c < 0x7f)
-		{
-			out[at++] = (char) c;
-			continue;
-		}
-		memcpy(out + at, "\\u00", 4);
-		out[at + 4] = hex[c >> 4];
-		out[at + 5] = hex[c & 15];
-		at += 6;
-	}
-	out[at++] = '"';
-	out[at] = '\0';
-	return at;
-}
 
 static size_t
 put_time(char *out, size_t cap, int64_t wall_us)
@@ -67,26 +40,12 @@ write_out(const char *text, size_t n)
 	}
 }
 
-static size_t
-put_peer(char *out, size_t cap, const VyPeer *peer)
-{
-	const uint8_t *a = peer->addr;
-	int n = 0;
-
-	if (peer->family == 4)
-		return (size_t) snprintf(out, cap, "%d.%d.%d.%d", a[0], a[1], a[2], a[3]);
-	for (int i = 0; peer->family == 6 && i < 16; i += 2)
-		n += snprintf(out + n, cap - (size_t) n, "%s%x", i ? ":" : "", a[i] << 8 | a[i + 1]);
-	out[n] = '\0';
-	return (size_t) n;
-}
-
 void
 vy_log_request(VyRequest *request)
 {
 	VyLoop *loop = request->client->loop;
 	char line[LINE_MAX];
-	char peer[48];
+	char peer[VY_PEER_TEXT];
 	char path[FIELD_MAX];
 	char method[32];
 	char when[40];
@@ -95,11 +54,12 @@ vy_log_request(VyRequest *request)
 	if (vy_log_level == VY_LOG_OFF || (vy_log_level == VY_LOG_ERRORS && request->status < 500))
 		return;
 	put_time(when, sizeof(when), loop->wall_us);
-	put_peer(peer, sizeof(peer), &request->client->peer);
-	vy_json_quote(path, sizeof(path), request->target, request->path_len);
-	vy_json_quote(method, sizeof(method), request->method ? request->method : "", request->method ? strlen(request->method) : 0);
-	n = snprintf(line, sizeof(line), "{\"ts\":\"%s\",\"id\":\"%s\",\"method\":%s,\"path\":%s,\"status\":%u,\"ms\":%.3f,\"bytes\":%zu,\"peer\":\"%s\"}\n",
-				 when, request->id, method, path, request->status, (double) (loop->now_us - request->began_us) / 1000.0, request->answer_bytes,
+	vy_peer_print(peer, &request->client->peer);
+	vy_field_quote(path, sizeof(path), vy_str(request->target, request->path_len));
+	vy_field_quote(method, sizeof(method), vy_cstr(request->method));
+	n = snprintf(line, sizeof(line),
+				 "{\"ts\":\"%s\",\"id\":\"%s\",\"method\":%s,\"path\":%s,\"status\":%u,\"ms\":%.3f,\"bytes\":%zu,\"peer\":\"%s\"}\n", when,
+				 request->id, method, path, request->status, (double) (loop->now_us - request->began_us) / 1000.0, request->answer_bytes,
 				 peer);
 	if (n <= 0 || (size_t) n >= sizeof(line))
 		return;

@@ -44,7 +44,8 @@ read_clocks(VyLoop *loop)
 	loop->wall_us = (int64_t) wall.tv_sec * 1000000 + wall.tv_nsec / 1000;
 }
 
-/* --- deadlines --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- deadlines
+ * --------------------------------------------------------------------------------------------------------------------------------- */
 
 static void
 disarm(VyClient *client)
@@ -109,20 +110,35 @@ next_due(VyLoop *loop)
 	return due;
 }
 
-/* --- turns ------------------------------------------------------------------------------------------------------------------------------------- */
+/* --- turns
+ * ------------------------------------------------------------------------------------------------------------------------------------- */
+
+/*
+ * How long libmicrohttpd can wait for an event; -1: as long as it takes. A request that waits for the pool looks to it like work that could
+ * be done at once, so while there are some its word is taken only just after an event; then it gets a turn now and then.
+ */
+static int64_t
+http_wait_ms(VyLoop *loop)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	if (MHD_get_timeout(loop->daemon, &ms) != MHD_YES)
+		return -1;
+	if (loop->nparked == 0 || ms > 0 || loop->settling)
+		return (int64_t) ms;
+	return loop->nrequests > loop->nparked ? 1 : 50;
+}
 
 static int
 wait_ms(VyLoop *loop)
 {
-	MHD_UNSIGNED_LONG_LONG http_ms;
 	int64_t due = next_due(loop);
-	int64_t ms = due == INT64_MAX ? -1 : (due - vy_clock_us() + 999) / 1000;
+	int64_t ms = due == INT64_MAX ? 60000 : (due - loop->now_us + 999) / 1000;
+	int64_t http_ms = loop->run_http ? 0 : http_wait_ms(loop);
 
-	if (due != INT64_MAX && ms < 0)
-		ms = 0;
-	if (MHD_get_timeout(loop->daemon, &http_ms) == MHD_YES && (ms < 0 || (int64_t) http_ms < ms))
-		ms = (int64_t) http_ms;
-	return (int) (ms > 60000 ? 60000 : ms);
+	if (http_ms >= 0 && http_ms < ms)
+		ms = http_ms;
+	return ms < 0 ? 0 : (int) ms;
 }
 
 static void
@@ -160,7 +176,7 @@ static void
 turn(VyLoop *loop, int timeout_ms)
 {
 	struct epoll_event events[MAX_EVENTS];
-	MHD_UNSIGNED_LONG_LONG http_ms;
+	bool http;
 	int n = epoll_wait(loop->epoll_fd, events, MAX_EVENTS, timeout_ms);
 
 	read_clocks(loop);
@@ -171,16 +187,14 @@ turn(VyLoop *loop, int timeout_ms)
 		else if (events[i].data.ptr == loop->daemon)
 			loop->run_http = true;
 		else
-			vy_pool_event(events[i].data.ptr, events[i].events);
+			vy_backend_event(events[i].data.ptr);
 	}
 	cut_late_clients(loop);
-	if (!loop->run_http && MHD_get_timeout(loop->daemon, &http_ms) == MHD_YES && http_ms == 0)
-		loop->run_http = true;
-	if (loop->run_http)
-	{
-		loop->run_http = false;
+	http = loop->run_http || n == 0 || http_wait_ms(loop) == 0;
+	loop->settling = loop->run_http;
+	loop->run_http = false;
+	if (http)
 		MHD_run(loop->daemon);
-	}
 	vy_pool_turn(loop->pool);
 	vy_log_flush(loop);
 }
@@ -194,7 +208,6 @@ vy_loop_run(void *arg)
 	vy_pool_turn(loop->pool);
 	while (!loop->stopping || (loop->nrequests > 0 && loop->now_us < loop->stop_by_us))
 		turn(loop, wait_ms(loop));
-	/* suspended connections may not be there when the daemon stops */
 	vy_pool_fail_all(loop->pool);
 	for (int i = 0; i < 4; i++)
 		turn(loop, 0);
@@ -232,7 +245,7 @@ vy_loop_new(int number, int listen_fd)
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	loop->pool = vy_pool_new(loop);
 	loop->files = vy_static_new(vy_options.static_folder);
-	loop->daemon = vy_server_start(loop, 0);
+	loop->daemon = vy_server_start(loop);
 	info = loop->daemon ? MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	read_clocks(loop);
 	if (!loop->pool || !info || !watch_fd(loop, info->epoll_fd, loop->daemon) || !watch_fd(loop, loop->wake_fd, loop))

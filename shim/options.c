@@ -3,7 +3,6 @@
  */
 #include "options.h"
 
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +10,8 @@
 typedef struct Option
 {
 	const char *name;
-	const char *value;	/* how help calls it */
-	char **text;		/* one of these two */
+	const char *value; /* how help calls it */
+	char **text; /* one of these two */
 	long *number;
 	const char *preset;
 	long min;
@@ -20,20 +19,14 @@ typedef struct Option
 	const char *help;
 } Option;
 
-typedef struct Network
-{
-	VyPeer base;
-	int bits;
-} Network;
-
 #define MAX_NETWORKS 32
 #define SECRET_MAX 65536
 
 VyOptions vy_options;
 VyLogLevel vy_log_level = VY_LOG_ALL;
 
-static Network networks[MAX_NETWORKS];
-static int nnetworks;
+static VyNetwork networks[MAX_NETWORKS];
+static size_t nnetworks;
 static pthread_mutex_t database_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const Option options[] = {
@@ -53,7 +46,8 @@ static const Option options[] = {
 	{"body-timeout", "MS", NULL, &vy_options.body_timeout_ms, "30000", 10, 3600000, "for a whole request body"},
 	{"idle-timeout", "MS", NULL, &vy_options.idle_timeout_ms, "75000", 10, 3600000, "between two requests of a connection"},
 	{"send-timeout", "MS", NULL, &vy_options.send_timeout_ms, "300000", 10, 3600000, "for a client to take a whole answer"},
-	{"answer-timeout", "MS", NULL, &vy_options.answer_timeout_ms, "60000", 10, 3600000, "for one statement; then its connection is given up"},
+	{"answer-timeout", "MS", NULL, &vy_options.answer_timeout_ms, "60000", 10, 3600000,
+	 "for one statement; then its connection is given up"},
 	{"drain-timeout", "MS", NULL, &vy_options.drain_timeout_ms, "10000", 0, 3600000, "for requests in flight after SIGTERM"},
 	{"trusted-proxies", "LIST", &vy_options.trusted_proxies, NULL, NULL, 0, 0, "addresses or networks whose X-Forwarded-For is believed"},
 	{"log", "off|errors|all", &vy_options.log, NULL, "all", 0, 0, "which requests are logged"},
@@ -153,44 +147,6 @@ find_option(VyStr name)
 	return NULL;
 }
 
-bool
-vy_peer_parse(VyPeer *peer, const char *text)
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	memset(peer, 0, sizeof(*peer));
-	if (inet_pton(AF_INET, text, peer->addr) == 1)
-		peer->family = 4;
-	else if (inet_pton(AF_INET6, text, peer->addr) == 1)
-		peer->family = 6;
-	else
-		return false;
-	if (peer->family == 6 && memcmp(peer->addr, mapped, sizeof(mapped)) == 0)
-	{
-		memmove(peer->addr, peer->addr + 12, 4);
-		memset(peer->addr + 4, 0, 12);
-		peer->family = 4;
-	}
-	return true;
-}
-
-static bool
-add_network(char *text)
-{
-	char *slash = strchr(text, '/');
-	Network *network = &networks[nnetworks];
-	int most;
-
-	if (slash)
-		*slash++ = '\0';
-	if (nnetworks == MAX_NETWORKS || !vy_peer_parse(&network->base, text))
-		return false;
-	most = network->base.family == 4 ? 32 : 128;
-	network->bits = slash ? atoi(slash) : most;
-	nnetworks++;
-	return network->bits >= 0 && network->bits <= most;
-}
-
 static bool
 read_networks(void)
 {
@@ -199,7 +155,7 @@ read_networks(void)
 	bool ok = true;
 
 	for (char *text; ok && rest && (text = strsep(&rest, ", ")) != NULL;)
-		if (*text && !add_network(text))
+		if (*text && (nnetworks == MAX_NETWORKS || !vy_network_parse(&networks[nnetworks++], vy_cstr(text))))
 		{
 			fprintf(stderr, "vyricon: trusted-proxies must be addresses or networks (\"%s\")\n", text);
 			ok = false;
@@ -208,20 +164,16 @@ read_networks(void)
 	return ok;
 }
 
+VyPeer
+vy_options_client(VyPeer peer, VyStr forwarded)
+{
+	return vy_peer_forwarded(peer, forwarded, networks, nnetworks);
+}
+
 bool
 vy_options_trusts(const VyPeer *peer)
 {
-	for (int i = 0; i < nnetworks; i++)
-	{
-		const VyPeer *base = &networks[i].base;
-		int whole = networks[i].bits / 8;
-		uint8_t mask = (uint8_t) (0xff00 >> (networks[i].bits % 8));
-
-		if (peer->family == base->family && memcmp(peer->addr, base->addr, (size_t) whole) == 0 &&
-			(mask == 0 || (peer->addr[whole] & mask) == (base->addr[whole] & mask)))
-			return true;
-	}
-	return false;
+	return vy_networks_have(networks, nnetworks, peer);
 }
 
 static bool

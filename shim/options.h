@@ -4,10 +4,7 @@
 #ifndef VY_OPTIONS_H
 #define VY_OPTIONS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-#include "base/wire.h"
+#include "base/peer.h"
 
 typedef enum VyLogLevel
 {
@@ -58,7 +55,7 @@ char *vy_options_database(void);
 /* Whether that address is one of --trusted-proxies. */
 bool vy_options_trusts(const VyPeer *peer);
 
-/* Parses an address ("10.0.0.1", "::1", "::ffff:10.0.0.1"). */
-bool vy_peer_parse(VyPeer *peer, const char *text);
+/* Who is behind them, going by X-Forwarded-For. */
+VyPeer vy_options_client(VyPeer peer, VyStr forwarded);
 
 #endif

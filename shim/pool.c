@@ -2,8 +2,8 @@
  * pool.c: which request goes to which database connection, and when.
  *
  * Reads share few connections, so that pipelining saves system calls; writes spread over all, so that commits are grouped; routes that have
- * been slow lately keep to the last quarter. Only a few requests are sent ahead on a connection, none behind a statement that has run for some
- * milliseconds; the others wait here, in a bounded queue, and go to whichever connection is free first.
+ * been slow lately keep to the last quarter. Only a few requests are sent ahead on a connection, none behind a statement that has run for
+ * some milliseconds; the others wait here, in a bounded queue, and go to whichever connection is free first.
  */
 #include "pool.h"
 
@@ -23,9 +23,9 @@
 typedef enum ErrorClass
 {
 	ERROR_ORDINARY, /* http_failed() words it */
-	ERROR_REPEAT,	/* rolled back because of somebody else: once more */
-	ERROR_LOST,		/* the connection is being closed */
-	ERROR_MISSING	/* our functions or statements are not there */
+	ERROR_REPEAT, /* rolled back because of somebody else: once more */
+	ERROR_LOST, /* the connection is being closed */
+	ERROR_MISSING /* our functions or statements are not there */
 } ErrorClass;
 
 static const struct
@@ -33,15 +33,15 @@ static const struct
 	const char *sqlstate;
 	ErrorClass class;
 } error_classes[] = {
-	{"40001", ERROR_REPEAT}, {"40P01", ERROR_REPEAT},  {"57P01", ERROR_LOST},	 {"57P02", ERROR_LOST},
-	{"57P03", ERROR_LOST},	 {"57P05", ERROR_LOST},	   {"25P03", ERROR_LOST},	 {"26000", ERROR_MISSING},
-	{"3F000", ERROR_MISSING}, {"42883", ERROR_MISSING},
+	{"40001", ERROR_REPEAT}, {"40P01", ERROR_REPEAT}, {"57P01", ERROR_LOST},    {"57P02", ERROR_LOST},    {"57P03", ERROR_LOST},
+	{"57P05", ERROR_LOST},   {"25P03", ERROR_LOST},   {"26000", ERROR_MISSING}, {"3F000", ERROR_MISSING}, {"42883", ERROR_MISSING},
 };
 
-static const int field_codes[NFIELDS] = {PG_DIAG_SQLSTATE,	  PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_MESSAGE_DETAIL, PG_DIAG_MESSAGE_HINT,
-										 PG_DIAG_SCHEMA_NAME, PG_DIAG_TABLE_NAME,	   PG_DIAG_COLUMN_NAME,	   PG_DIAG_CONSTRAINT_NAME};
+static const int field_codes[NFIELDS] = {PG_DIAG_SQLSTATE,    PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_MESSAGE_DETAIL, PG_DIAG_MESSAGE_HINT,
+										 PG_DIAG_SCHEMA_NAME, PG_DIAG_TABLE_NAME,      PG_DIAG_COLUMN_NAME,    PG_DIAG_CONSTRAINT_NAME};
 
-/* --- queues ------------------------------------------------------------------------------------------------------------------------------------ */
+/* --- queues
+ * ------------------------------------------------------------------------------------------------------------------------------------ */
 
 static void
 enqueue(VyPool *pool, VyRequest *request, bool first)
@@ -85,7 +85,8 @@ refuse(VyRequest *request, VyRefusal why)
 	vy_server_finish(request);
 }
 
-/* --- choosing ---------------------------------------------------------------------------------------------------------------------------------- */
+/* --- choosing
+ * ---------------------------------------------------------------------------------------------------------------------------------- */
 
 /* Hash of the method and the first four segments of the path. */
 static uint32_t
@@ -189,7 +190,8 @@ vy_pool_submit(VyRequest *request)
 		enqueue(pool, request, false);
 }
 
-/* --- what came back ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- what came back
+ * ------------------------------------------------------------------------------------------------------------------------------ */
 
 static void
 put_be32(char *at, int32_t value)
@@ -255,8 +257,8 @@ drop_result(VyRequest *request)
 }
 
 /*
- * Its connection was lost after it was sent. Nobody knows whether it ran: what only reads is sent once more, what may have written is not. Had
- * it failed already, it was rolled back, and only the wording is lost.
+ * Its connection was lost after it was sent. Nobody knows whether it ran: what only reads is sent once more, what may have written is not.
+ * Had it failed already, it was rolled back, and only the wording is lost.
  */
 void
 vy_pool_lost(VyPool *pool, VyRequest *request)
@@ -322,14 +324,8 @@ vy_pool_done(VyBackend *backend, VyRequest *request)
 		refuse(request, VY_INTERNAL);
 }
 
-/* --- turns and ends ---------------------------------------------------------------------------------------------------------------------------- */
-
-void
-vy_pool_event(void *backend, unsigned events)
-{
-	(void) events;
-	vy_backend_event(backend);
-}
+/* --- turns and ends
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 
 static void
 expire(VyPool *pool)

@@ -22,15 +22,15 @@ typedef struct VyBackend
 	PGconn *conn;
 	VyBackendState state;
 	int fd;
-	unsigned watched;	 /* epoll events */
-	VyRequest *first;	 /* sent, in order; the first one is being run */
+	unsigned watched; /* epoll events */
+	VyRequest *first; /* sent, in order; the first one is being run */
 	VyRequest *last;
 	int depth;
-	int64_t since_us;	 /* since when the first one runs, or the connection is being made */
-	int64_t retry_us;	 /* DOWN: when to connect again */
+	int64_t since_us; /* since when the first one runs, or the connection is being made */
+	int64_t retry_us; /* DOWN: when to connect again */
 	int64_t backoff_us;
-	bool corked;		 /* something to send at the end of the turn */
-	bool retiring;		 /* takes no more requests; replaced when empty */
+	bool corked; /* something to send at the end of the turn */
+	bool retiring; /* takes no more requests; replaced when empty */
 	bool setup_failed;
 } VyBackend;
 
@@ -46,8 +46,8 @@ struct VyPool
 	VyLoop *loop;
 	int nbackends;
 	int nready;
-	bool not_ready;	/* the database answers, but the extension is not there */
-	bool told;		/* this outage has been logged */
+	bool not_ready; /* the database answers, but the extension is not there */
+	bool told; /* this outage has been logged */
 	unsigned nqueued;
 	VyQueue lanes[VY_LANES];
 	uint32_t route_us[VY_ROUTE_SLOTS]; /* how long statements of a route take, smoothed */
@@ -56,7 +56,6 @@ struct VyPool
 
 /* backend.c */
 void vy_backend_connect(VyBackend *backend);
-void vy_backend_event(VyBackend *backend);
 void vy_backend_send(VyBackend *backend, VyRequest *request);
 bool vy_backend_flush(VyBackend *backend);
 void vy_backend_lose(VyBackend *backend, const char *why);

@@ -3,11 +3,13 @@
  */
 #include "shim.h"
 
+#include "base/field.h"
+
 typedef struct RefusalRow
 {
 	unsigned status;
 	bool closes; /* the rest of what this client sends cannot be trusted, or will not be read */
-	bool later;	 /* Retry-After: 1 */
+	bool later; /* Retry-After: 1 */
 	const char *code;
 	const char *message;
 } RefusalRow;
@@ -76,7 +78,7 @@ vy_refuse(VyRequest *request, struct MHD_Connection *connection, VyRefusal why)
 	enum MHD_Result result = MHD_NO;
 	bool ok;
 
-	n += (int) vy_json_quote(text + n, 256, row->message, strlen(row->message));
+	n += (int) vy_field_quote(text + n, 256, vy_cstr(row->message));
 	n += snprintf(text + n, sizeof(text) - (size_t) n, ",\"request_id\":\"%s\"}", request->id);
 	ok = vy_answer_text(&response, "application/json", text, (size_t) n) &&
 		 MHD_add_response_header(response, "x-request-id", request->id) == MHD_YES;

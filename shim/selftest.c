@@ -21,7 +21,10 @@ typedef struct Head
 	int status;
 } Head;
 
-#define HEAD(name, text, status) {name, text, sizeof(text) - 1, status}
+#define HEAD(name, text, status)             \
+	{                                        \
+		name, text, sizeof(text) - 1, status \
+	}
 
 static const Head heads[] = {
 	HEAD("a good head", "GET /self-test?a=b&c=%20 HTTP/1.1\r\nHost: self\r\nAccept: */*\r\nX-Empty:\r\n\r\n", 503),

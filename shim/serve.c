@@ -37,7 +37,8 @@ notify(const char *state)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *) &address, (socklen_t) (offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *) &address,
+			   (socklen_t) (offsetof(struct sockaddr_un, sun_path) + n)) < 0)
 		vy_log_event("notify_failed", "%s", "");
 	close(fd);
 }
@@ -173,11 +174,13 @@ stop(void)
 }
 
 int
-vy_serve(void)
+vy_serve(const char *command, const char *argument)
 {
 	sigset_t signals;
 	int port;
 
+	(void) command;
+	(void) argument;
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
@@ -195,7 +198,8 @@ vy_serve(void)
 	for (int i = 0; i < vy_options.loops; i++)
 		if (pthread_create(&threads[i], NULL, vy_loop_run, loops[i]) != 0)
 			return 1;
-	vy_log_event("serving", ",\"host\":\"%s\",\"port\":%d,\"pid\":%d,\"version\":\"%s\"", vy_options.host, port, (int) getpid(), VY_VERSION);
+	vy_log_event("serving", ",\"host\":\"%s\",\"port\":%d,\"pid\":%d,\"version\":\"%s\"", vy_options.host, port, (int) getpid(),
+				 VY_VERSION);
 	if (vy_options.admin_port >= 0 && !vy_admin_start(loops, (int) vy_options.loops))
 		return 1;
 	notify("READY=1");

@@ -1,14 +1,18 @@
 /*
  * server.c: libmicrohttpd's callbacks: a request from its first line to its answer.
  *
- * on_request() is called once with the whole head, then with the body in pieces, then without: there the packed request goes to the pool and
- * the connection sleeps. The pool calls vy_server_finish(), and on_request() is called once more, for the answer.
+ * on_request() is called once with the whole head, then with the body in pieces, then without: there the packed request goes to the pool,
+ * and the call returns without an answer. libmicrohttpd then calls again in each of its turns, until the pool has called vy_server_finish()
+ * and the answer is there. Suspending the connection instead would cost three system calls; as it is, a waiting request costs a call of a
+ * function that returns, and the pool bounds how many wait.
  */
 #include "options.h"
 #include "shim.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
+
+#include "base/field.h"
 
 #define MAX_FREE_REQUESTS 1024
 #define FIRST_BODY 65536
@@ -30,7 +34,8 @@ static const struct
 	bool read_only;
 } methods[] = {{"GET", true}, {"POST", false}, {"PATCH", false}, {"DELETE", false}, {"PUT", false}, {"HEAD", true}, {"OPTIONS", true}};
 
-/* --- a request's memory ---------------------------------------------------------------------------------------------------------------------- */
+/* --- a request's memory
+ * ---------------------------------------------------------------------------------------------------------------------- */
 
 static VyRequest *
 new_request(VyLoop *loop)
@@ -97,18 +102,16 @@ reserve_packed(VyRequest *request, size_t cap)
 	return true;
 }
 
-/* --- request ids ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- request ids
+ * ------------------------------------------------------------------------------------------------------------------------------ */
 
 static bool
-take_id(VyRequest *request, const char *text, size_t n)
+take_id(VyRequest *request, VyStr id)
 {
-	if (n < 1 || n > 64)
+	if (!vy_field_id_ok(id))
 		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!((text[i] >= '0' && text[i] <= '9') || (vy_ascii_lower(text[i]) >= 'a' && vy_ascii_lower(text[i]) <= 'z') || text[i] == '-'))
-			return false;
-	memcpy(request->id, text, n);
-	request->id[n] = '\0';
+	memcpy(request->id, id.p, id.n);
+	request->id[id.n] = '\0';
 	return true;
 }
 
@@ -133,7 +136,8 @@ make_id(VyRequest *request)
 	request->id[32] = '\0';
 }
 
-/* --- from the head to the packed request ------------------------------------------------------------------------------------------------------ */
+/* --- from the head to the packed request
+ * ------------------------------------------------------------------------------------------------------ */
 
 static enum MHD_Result
 collect_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len, const char *value, size_t value_len)
@@ -150,7 +154,7 @@ collect_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name
 		lower[i] = vy_ascii_lower(name[i]);
 	if (name_len == 12 && memcmp(lower, "x-request-id", 12) == 0)
 	{
-		take_id(request, value, value_len);
+		take_id(request, vy_str(value, value_len));
 		return MHD_YES;
 	}
 	if (name_len > 12 && memcmp(lower, "x-forwarded-", 12) == 0)
@@ -163,36 +167,6 @@ collect_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name
 	collector->names_len += name_len;
 	loop->headers[collector->nheaders++] = (VyHeader){vy_str(lower, name_len), vy_str(value, value_len)};
 	return MHD_YES;
-}
-
-/* The right-most hop that is no proxy of ours: what stands left of it, a client can make up. */
-static VyPeer
-forwarded_peer(VyPeer peer, VyStr list)
-{
-	size_t end = list.n;
-
-	while (end > 0 && vy_options_trusts(&peer))
-	{
-		char text[64];
-		size_t start = end;
-		VyPeer hop;
-
-		while (start > 0 && list.p[start - 1] != ',')
-			start--;
-		for (size_t i = start; i < end && list.p[i] == ' '; i++)
-			start = i + 1;
-		if (end - start >= sizeof(text))
-			break;
-		memcpy(text, list.p + start, end - start);
-		text[end - start] = '\0';
-		if (!vy_peer_parse(&hop, text))
-			break;
-		peer = hop;
-		while (start > 0 && list.p[start - 1] != ',')
-			start--;
-		end = start > 0 ? start - 1 : 0;
-	}
-	return peer;
 }
 
 /* Everything but the body, which is appended as it comes. */
@@ -209,7 +183,7 @@ pack_head(VyRequest *request, struct MHD_Connection *connection, size_t content_
 		make_id(request);
 	loop->headers[collector.nheaders++] = (VyHeader){VY_STR("x-request-id"), vy_cstr(request->id)};
 	wire = (VyWireRequest){
-		.peer = collector.forwarded.p ? forwarded_peer(request->client->peer, collector.forwarded) : request->client->peer,
+		.peer = vy_options_client(request->client->peer, collector.forwarded),
 		.method = vy_cstr(request->method),
 		.target = vy_str(request->target, request->target_len),
 		.headers = loop->headers,
@@ -267,7 +241,7 @@ refuse_head(VyRequest *request, struct MHD_Connection *connection, VyRefusal why
 	{
 		const char *id = why == VY_BAD_HEAD ? NULL : MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "x-request-id");
 
-		if (!id || !take_id(request, id, strlen(id)))
+		if (!id || !take_id(request, vy_cstr(id)))
 			make_id(request);
 	}
 	vy_count(&request->loop->counters.refused, 1);
@@ -310,12 +284,13 @@ end_request(VyRequest *request, struct MHD_Connection *connection)
 		return refuse_head(request, connection, request->refusal);
 	pack_body_length(request);
 	request->phase = VY_PHASE_POOL;
-	MHD_suspend_connection(connection);
+	request->loop->nparked++;
 	vy_pool_submit(request);
 	return MHD_YES;
 }
 
-/* --- callbacks --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- callbacks
+ * --------------------------------------------------------------------------------------------------------------------------------- */
 
 static enum MHD_Result
 on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *upload,
@@ -359,8 +334,8 @@ vy_server_finish(VyRequest *request)
 		return;
 	}
 	request->phase = VY_PHASE_ANSWER;
+	request->loop->nparked--;
 	request->loop->run_http = true;
-	MHD_resume_connection(request->mhd);
 }
 
 /* The request line is in. The target is copied here: later it is decoded in place. */
@@ -425,31 +400,21 @@ on_completed(void *cls, struct MHD_Connection *connection, void **state, enum MH
 	vy_loop_deadline(request->client, VY_DEADLINE_IDLE);
 	if (request->phase == VY_PHASE_POOL)
 	{
+		/* the client left; the pool still has the request */
+		request->loop->nparked--;
 		request->mhd = NULL;
-		request->client = NULL;
 		return;
 	}
 	free_request(request);
 }
 
 static void
-read_peer(VyClient *client, const struct sockaddr *address)
+read_peer(VyPeer *peer, const struct sockaddr *address)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
 	if (address && address->sa_family == AF_INET)
-	{
-		client->peer.family = 4;
-		memcpy(client->peer.addr, &((const struct sockaddr_in *) (const void *) address)->sin_addr, 4);
-	}
+		vy_peer_set(peer, 4, (const uint8_t *) &((const struct sockaddr_in *) (const void *) address)->sin_addr);
 	else if (address && address->sa_family == AF_INET6)
-	{
-		const uint8_t *raw = ((const struct sockaddr_in6 *) (const void *) address)->sin6_addr.s6_addr;
-		bool four = memcmp(raw, mapped, sizeof(mapped)) == 0;
-
-		client->peer.family = four ? 4 : 6;
-		memcpy(client->peer.addr, four ? raw + 12 : raw, four ? 4 : 16);
-	}
+		vy_peer_set(peer, 6, ((const struct sockaddr_in6 *) (const void *) address)->sin6_addr.s6_addr);
 }
 
 static void
@@ -468,7 +433,7 @@ on_connection(void *cls, struct MHD_Connection *connection, void **context, enum
 			return;
 		client->loop = loop;
 		client->fd = fd ? fd->connect_fd : -1;
-		read_peer(client, address ? address->client_addr : NULL);
+		read_peer(&client->peer, address ? address->client_addr : NULL);
 		*context = client;
 		loop->nclients++;
 		vy_count(&loop->counters.clients, 1);
@@ -494,10 +459,10 @@ leave_escaped(void *cls, struct MHD_Connection *connection, char *text)
 }
 
 struct MHD_Daemon *
-vy_server_start(VyLoop *loop, unsigned flags)
+vy_server_start(VyLoop *loop)
 {
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | flags, 0, NULL, NULL, on_request, loop, MHD_OPTION_LISTEN_SOCKET,
-							loop->listen_fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop,
+	return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, loop, MHD_OPTION_LISTEN_SOCKET, loop->listen_fd,
+							MHD_OPTION_URI_LOG_CALLBACK, on_target, loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop,
 							MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, loop,
 							MHD_OPTION_CONNECTION_LIMIT, (unsigned) vy_options.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 							(size_t) CONNECTION_MEMORY, MHD_OPTION_END);

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "base/wire.h"
+#include "base/peer.h"
 
 #define VY_MAX_REQUEST_HEADERS 64
 #define VY_MAX_ANSWER_HEADERS 100
@@ -49,7 +49,8 @@ typedef enum VyRefusal
 	VY_INTERNAL
 } VyRefusal;
 
-/* --- deadlines: one list per kind, each with one duration, so every list is sorted and arming costs nothing ------------------------------- */
+/* --- deadlines: one list per kind, each with one duration, so every list is sorted and arming costs nothing
+ * ------------------------------- */
 
 typedef enum VyDeadlineKind
 {
@@ -67,7 +68,8 @@ typedef struct VyDeadlineList
 	VyClient *last;
 } VyDeadlineList;
 
-/* --- one connection, one request ------------------------------------------------------------------------------------------------------------ */
+/* --- one connection, one request
+ * ------------------------------------------------------------------------------------------------------------ */
 
 struct VyClient
 {
@@ -77,16 +79,15 @@ struct VyClient
 	VyClient *earlier;
 	VyClient *later;
 	int64_t due;
-	struct sockaddr_storage address;
 	VyPeer peer;
 };
 
 typedef enum VyPhase
 {
-	VY_PHASE_HEAD,	  /* the request line is in */
-	VY_PHASE_BODY,	  /* the head is good; packed, but for the body */
-	VY_PHASE_POOL,	  /* waits for the database */
-	VY_PHASE_ANSWER,  /* the result is there */
+	VY_PHASE_HEAD, /* the request line is in */
+	VY_PHASE_BODY, /* the head is good; packed, but for the body */
+	VY_PHASE_POOL, /* waits for the database */
+	VY_PHASE_ANSWER, /* the result is there */
 	VY_PHASE_ANSWERED /* libmicrohttpd has it */
 } VyPhase;
 
@@ -107,34 +108,35 @@ struct VyRequest
 	VyPhase phase;
 	VyRefusal refusal;
 	VyLane lane;
-	bool read_only;	  /* may be sent again when a connection is lost */
+	bool read_only; /* may be sent again when a connection is lost */
 	bool lost_once;
-	bool failing;	  /* http_failed() is asked for the answer */
-	bool closing;	  /* the answer carries Connection: close */
-	uint8_t repeats;  /* after 40001 and 40P01 */
+	bool failing; /* http_failed() is asked for the answer */
+	bool closing; /* the answer carries Connection: close */
+	uint8_t repeats; /* after 40001 and 40P01 */
 	unsigned status;
-	uint32_t route;	  /* hash of method and path prefix */
+	uint32_t route; /* hash of method and path prefix */
 	int64_t began_us;
 	int64_t queued_us;
 	size_t answer_bytes;
 	PGresult *result;
 	const char *method;
-	const char *uri;  /* in libmicrohttpd's buffer: for the framing check only */
-	char *target;	  /* a copy: libmicrohttpd decodes its own in place */
+	const char *uri; /* in libmicrohttpd's buffer: for the framing check only */
+	char *target; /* a copy: libmicrohttpd decodes its own in place */
 	size_t target_len;
 	size_t path_len;
 	char id[65];
 	uint8_t *packed;
 	size_t packed_len;
 	size_t packed_cap;
-	size_t body_at;		/* offset of the body in packed */
-	char *fields;		/* of the error, packed for http_failed() */
+	size_t body_at; /* offset of the body in packed */
+	char *fields; /* of the error, packed for http_failed() */
 	size_t fields_len;
 	char small_target[512];
 	uint8_t small_packed[2048];
 };
 
-/* --- counters: each has one writer, so no locked instruction ------------------------------------------------------------------------------- */
+/* --- counters: each has one writer, so no locked instruction
+ * ------------------------------------------------------------------------------- */
 
 typedef _Atomic uint64_t VyCounter;
 
@@ -163,7 +165,8 @@ vy_count(VyCounter *counter, int64_t by)
 
 extern const int vy_latency_bounds_us[VY_LATENCY_BUCKETS - 1];
 
-/* --- the loop -------------------------------------------------------------------------------------------------------------------------------- */
+/* --- the loop
+ * -------------------------------------------------------------------------------------------------------------------------------- */
 
 struct VyLoop
 {
@@ -174,9 +177,9 @@ struct VyLoop
 	struct MHD_Daemon *daemon;
 	VyPool *pool;
 	VyStatic *files;
-	int64_t now_us;	 /* of this turn, monotonic */
+	int64_t now_us; /* of this turn, monotonic */
 	int64_t wall_us; /* of this turn, since 1970 */
-	bool run_http;	 /* libmicrohttpd has something to do this turn */
+	bool run_http; /* libmicrohttpd has something to do this turn */
 	_Atomic bool stop;
 	_Atomic bool reload;
 	bool stopping;
@@ -186,6 +189,8 @@ struct VyLoop
 	unsigned nfree;
 	unsigned nclients;
 	unsigned nrequests; /* between request line and end of the answer */
+	unsigned nparked; /* of them, those that wait for the pool */
+	bool settling; /* the last turn had an event for libmicrohttpd */
 	VyCounters counters;
 	size_t nrandom;
 	uint8_t random[1024];
@@ -204,7 +209,7 @@ void vy_loop_deadline(VyClient *client, VyDeadlineKind kind);
 int64_t vy_clock_us(void);
 
 /* server.c */
-struct MHD_Daemon *vy_server_start(VyLoop *loop, unsigned flags);
+struct MHD_Daemon *vy_server_start(VyLoop *loop);
 void vy_server_finish(VyRequest *request); /* the pool is done with it */
 
 /* answer.c */
@@ -218,11 +223,12 @@ enum MHD_Result vy_refuse(VyRequest *request, struct MHD_Connection *connection,
 bool vy_answer_security_headers(struct MHD_Response *response);
 bool vy_answer_text(struct MHD_Response **response, const char *type, const char *text, size_t n);
 
-/* pool.c */
+/* pool.c, backend.c */
 VyPool *vy_pool_new(VyLoop *loop);
+PGconn *vy_connect(bool at_once);
 bool vy_pool_admit(VyRequest *request); /* false: refused, request->refusal says why */
 void vy_pool_submit(VyRequest *request);
-void vy_pool_event(void *backend, unsigned events);
+void vy_backend_event(void *backend);
 void vy_pool_turn(VyPool *pool);
 int64_t vy_pool_due(const VyPool *pool); /* when it wants to be called without an event; INT64_MAX: never */
 void vy_pool_fail_all(VyPool *pool);
@@ -243,7 +249,6 @@ void vy_static_free(VyStatic *files);
 void vy_log_request(VyRequest *request);
 void vy_log_flush(VyLoop *loop);
 void vy_log_event(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
-size_t vy_json_quote(char *out, size_t cap, const char *text, size_t n);
 
 /* admin.c */
 bool vy_admin_start(VyLoop **loops, int nloops);
@@ -253,14 +258,11 @@ void vy_admin_stop(void);
 bool vy_selftest(void);
 
 /* serve.c */
-int vy_serve(void);
+int vy_serve(const char *command, const char *argument);
 int vy_listen(const char *host, int port, bool shared, int *bound_port);
 
 /* commands.c */
-int vy_command_init(int argc, char **argv);
-int vy_command_status(int argc, char **argv);
-int vy_command_token(int argc, char **argv);
-int vy_command_doctor(int argc, char **argv);
-PGconn *vy_connect_start(void);
+int vy_command_steps(const char *command, const char *argument);
+int vy_command_doctor(const char *command, const char *argument);
 
 #endif

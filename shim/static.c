@@ -2,8 +2,8 @@
  * static.c: one folder of files, at the paths where they are.
  *
  * The folder is read into a table of paths, so that a request costs a hash probe and a path that is no file costs no system call. A file is
- * loaded when it is first asked for, and its time is looked at again once a second; folders too, and when one has changed the table is made
- * anew. Symbolic links and names that start with a dot are passed over, so nothing outside the folder can be reached.
+ * loaded when it is first asked for, and its time is looked at again once a second; new names are found at SIGHUP. Symbolic links and names
+ * that start with a dot are passed over, so nothing outside the folder can be reached.
  */
 #include "options.h"
 #include "shim.h"
@@ -35,18 +35,9 @@ typedef struct File
 	char path[]; /* as in a decoded URL: "/docs/index.html" */
 } File;
 
-typedef struct Folder
-{
-	struct Folder *next;
-	struct timespec mtime;
-	char path[]; /* "" for the folder itself, or "/docs" */
-} Folder;
-
 struct VyStatic
 {
 	int fd;
-	int64_t checked_us;
-	Folder *folders;
 	File *slots[SLOTS];
 };
 
@@ -60,22 +51,15 @@ static const struct
 	{".js", "text/javascript; charset=utf-8"},
 	{".mjs", "text/javascript; charset=utf-8"},
 	{".json", "application/json"},
-	{".map", "application/json"},
 	{".webmanifest", "application/manifest+json"},
 	{".svg", "image/svg+xml"},
 	{".png", "image/png"},
 	{".jpg", "image/jpeg"},
-	{".jpeg", "image/jpeg"},
 	{".gif", "image/gif"},
 	{".webp", "image/webp"},
-	{".avif", "image/avif"},
 	{".ico", "image/x-icon"},
 	{".woff2", "font/woff2"},
-	{".woff", "font/woff"},
 	{".txt", "text/plain; charset=utf-8"},
-	{".md", "text/markdown; charset=utf-8"},
-	{".xml", "application/xml"},
-	{".pdf", "application/pdf"},
 	{".wasm", "application/wasm"},
 };
 
@@ -122,7 +106,8 @@ type_of(const char *path)
 	return "application/octet-stream";
 }
 
-/* --- the table of paths ------------------------------------------------------------------------------------------------------------------------- */
+/* --- the table of paths
+ * ------------------------------------------------------------------------------------------------------------------------- */
 
 static void
 add_file(VyStatic *files, const char *path)
@@ -143,35 +128,24 @@ read_folder(VyStatic *files, const char *path, int depth)
 {
 	int fd = openat(files->fd, *path ? path + 1 : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	Folder *folder = calloc(1, sizeof(*folder) + strlen(path) + 1);
-	struct stat st;
 
-	if (!dir || !folder || depth > MAX_DEPTH || fstat(fd, &st) != 0)
-	{
-		if (dir)
-			closedir(dir);
-		else if (fd >= 0)
-			close(fd);
-		free(folder);
-		return;
-	}
-	strcpy(folder->path, path);
-	folder->mtime = st.st_mtim;
-	folder->next = files->folders;
-	files->folders = folder;
-	for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+	if (!dir && fd >= 0)
+		close(fd);
+	for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;)
 	{
 		char child[MAX_PATH];
+		struct stat st;
 
 		if (entry->d_name[0] == '.' || snprintf(child, sizeof(child), "%s/%s", path, entry->d_name) >= (int) sizeof(child) ||
 			fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 			continue;
-		if (S_ISDIR(st.st_mode))
+		if (S_ISDIR(st.st_mode) && depth < MAX_DEPTH)
 			read_folder(files, child, depth + 1);
 		else if (S_ISREG(st.st_mode))
 			add_file(files, child);
 	}
-	closedir(dir);
+	if (dir)
+		closedir(dir);
 }
 
 static void
@@ -196,13 +170,6 @@ forget_all(VyStatic *files)
 			drop_responses(file);
 			free(file);
 		}
-	while (files->folders)
-	{
-		Folder *folder = files->folders;
-
-		files->folders = folder->next;
-		free(folder);
-	}
 }
 
 void
@@ -212,21 +179,6 @@ vy_static_reload(VyStatic *files)
 		return;
 	forget_all(files);
 	read_folder(files, "", 0);
-}
-
-static void
-check_folders(VyStatic *files)
-{
-	for (Folder *folder = files->folders; folder; folder = folder->next)
-	{
-		struct stat st;
-
-		if (fstatat(files->fd, *folder->path ? folder->path + 1 : ".", &st, AT_SYMLINK_NOFOLLOW) != 0 || !same_time(st.st_mtim, folder->mtime))
-		{
-			vy_static_reload(files);
-			return;
-		}
-	}
 }
 
 VyStatic *
@@ -257,7 +209,8 @@ vy_static_free(VyStatic *files)
 	free(files);
 }
 
-/* --- a file's answers ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- a file's answers
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 
 static bool
 add_file_headers(struct MHD_Response *response, const File *file)
@@ -373,11 +326,6 @@ vy_static_answer(VyStatic *files, VyRequest *request, struct MHD_Connection *con
 
 	if (!files || request->method[0] == 'O')
 		return false;
-	if (now_us - files->checked_us >= CHECK_EVERY_US)
-	{
-		files->checked_us = now_us;
-		check_folders(files);
-	}
 	file = find_file(files, vy_str(request->target, request->path_len));
 	if (!file || !refresh(files, file, now_us))
 		return false;

@@ -153,6 +153,15 @@ serve_start() {
 	return 1
 }
 
+# readable_folder FOLDER: itself, or a copy inside the cluster's folder when the server's user cannot read it.
+readable_folder() {
+	if "${as_server[@]}" ls "$1" >/dev/null 2>&1; then realpath "$1"; return; fi
+	rm -rf "$cluster/static"
+	cp -r "$1" "$cluster/static"
+	chmod -R a+rX "$cluster/static"
+	echo "$cluster/static"
+}
+
 serve_stop() {
 	[ -n "${shim_pid:-}" ] || return 0
 	kill -TERM "$shim_pid" 2>/dev/null || true

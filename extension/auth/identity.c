@@ -3,8 +3,8 @@
  *
  * Three sources, in this order: the request being served (set by the dispatcher alone), auth.use_claims() (a verified token; ends with its
  * transaction or savepoint), and the setting request.jwt.claims, believed only of login roles that vyricon.trusted_claims_roles names.
- * Parallel workers get the first two through the setting vyricon.identity: its check hook admits only this file, and it is set when a parallel
- * plan starts, so an ordinary request never pays for it.
+ * Parallel workers get the first two through the setting vyricon.identity: its check hook admits only this file, and it is set when a
+ * parallel plan starts, so an ordinary request never pays for it.
  */
 #include "auth/identity.h"
 
@@ -33,7 +33,7 @@ typedef struct Claimed
 static struct
 {
 	const VyIdentity *identity; /* NULL: no request */
-	int level;					/* transaction nest level of vy_identity_enter() */
+	int level; /* transaction nest level of vy_identity_enter() */
 } request;
 
 static Claimed *claimed;
@@ -41,7 +41,12 @@ static Claimed *claimed;
 /* Parsed request.jwt.claims or vyricon.identity; thrown away by their assign hooks. */
 static MemoryContext parsed_context;
 static VyIdentity parsed;
-static enum { PARSED_NOT, PARSED_YES, PARSED_NOTHING } parsed_state;
+static enum
+{
+	PARSED_NOT,
+	PARSED_YES,
+	PARSED_NOTHING
+} parsed_state;
 static Oid parsed_for; /* session user whose trust was checked */
 
 static char *claims_setting;

@@ -1,9 +1,9 @@
 /*
  * identity.h: who is calling, as C state that only the dispatcher sets.
  *
- * vy_identity_enter() makes the current user the caller's role (SECURITY_LOCAL_USERID_CHANGE: no SET ROLE from below), opens a GUC nest level,
- * and makes the identity readable by auth.uid() and friends. vy_identity_leave() undoes all of it and clears what the handler left in the
- * session. After an ERROR the transaction or subtransaction end restores the state before; nothing has to be caught.
+ * vy_identity_enter() makes the current user the caller's role (SECURITY_LOCAL_USERID_CHANGE: no SET ROLE from below), opens a GUC nest
+ * level, and makes the identity readable by auth.uid() and friends. vy_identity_leave() undoes all of it and clears what the handler left
+ * in the session. After an ERROR the transaction or subtransaction end restores the state before; nothing has to be caught.
  */
 #ifndef VY_IDENTITY_H
 #define VY_IDENTITY_H

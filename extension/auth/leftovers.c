@@ -23,10 +23,10 @@
 static ProcessUtility_hook_type previous_hook;
 static bool watching;
 static bool session_shared;
-static List *prepared;		/* names, in TopTransactionContext */
-static List *held;			/* names */
-static List *temp_before;	/* oids, when the session is shared */
-static List *listened;		/* channels */
+static List *prepared; /* names, in TopTransactionContext */
+static List *held; /* names */
+static List *temp_before; /* oids, when the session is shared */
+static List *listened; /* channels */
 
 static void note_utility(PlannedStmt *statement, const char *text, bool read_only_tree, ProcessUtilityContext context, ParamListInfo params,
 						 QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion);

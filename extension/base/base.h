@@ -1,7 +1,7 @@
 /*
  * base.h: what every file of base/ shares.
- * Plain C11: no PostgreSQL header, no malloc, the caller's buffers, explicit lengths. The extension, the shim, the unit tests and the fuzzers
- * all compile these files.
+ * Plain C11: no PostgreSQL header, no malloc, the caller's buffers, explicit lengths. The extension, the shim, the unit tests and the
+ * fuzzers all compile these files.
  */
 #ifndef VY_BASE_H
 #define VY_BASE_H
@@ -22,7 +22,10 @@ typedef struct VyStr
 
 #define VY_STR(literal) ((VyStr){(literal), sizeof(literal) - 1})
 /* The same as an initializer of a static object. */
-#define VY_STR_INIT(literal) {(literal), sizeof(literal) - 1}
+#define VY_STR_INIT(literal)           \
+	{                                  \
+		(literal), sizeof(literal) - 1 \
+	}
 
 static inline VyStr
 vy_str(const char *p, size_t n)

@@ -29,8 +29,8 @@ VY_MUST_CHECK bool vy_network_parse(VyNetwork *network, VyStr text);
 bool vy_networks_have(const VyNetwork *networks, size_t n, const VyPeer *peer);
 
 /*
- * The client behind trusted proxies: the right-most hop of an X-Forwarded-For list that is none of them. What stands left of it, a client can
- * make up. peer is who is connected; unless that is a trusted proxy, the list is not looked at.
+ * The client behind trusted proxies: the right-most hop of an X-Forwarded-For list that is none of them. What stands left of it, a client
+ * can make up. peer is who is connected; unless that is a trusted proxy, the list is not looked at.
  */
 VyPeer vy_peer_forwarded(VyPeer peer, VyStr list, const VyNetwork *trusted, size_t n);
 

@@ -10,8 +10,8 @@
 void vy_url_split(VyStr target, VyStr *path, VyStr *query);
 
 /*
- * True for a path that can be routed: starts with '/', no empty segment but the last, no "." or ".." segment (also percent-encoded), only bytes
- * that RFC 3986 allows in a path, every '%' followed by two hex digits, no %00, %2f or %5c.
+ * True for a path that can be routed: starts with '/', no empty segment but the last, no "." or ".." segment (also percent-encoded), only
+ * bytes that RFC 3986 allows in a path, every '%' followed by two hex digits, no %00, %2f or %5c.
  */
 bool vy_url_path_ok(VyStr path);
 

@@ -1,8 +1,8 @@
 /*
  * cache.h: backend-local caches of platform tables that are correct without a reload.
  *
- * A cached table carries the statement trigger vyricon.changed(), which sends a relation invalidation with the commit; the callback marks the
- * cache stale in every backend. A user rebuilds when vy_cache_fresh() says false:
+ * A cached table carries the statement trigger vyricon.changed(), which sends a relation invalidation with the commit; the callback marks
+ * the cache stale in every backend. A user rebuilds when vy_cache_fresh() says false:
  *
  *   if (!vy_cache_fresh(&cache)) { MemoryContextReset(context); ...read rows with a VyQuery...; vy_cache_filled(&cache); }
  *
@@ -17,9 +17,9 @@ typedef struct VyCache
 {
 	const char *schema;
 	const char *table;
-	Oid relid;		/* resolved at the first fill */
+	Oid relid; /* resolved at the first fill */
 	bool fresh;
-	bool filling;	/* an invalidation during the fill keeps it stale */
+	bool filling; /* an invalidation during the fill keeps it stale */
 	uint64 version; /* grows with each fill: what hangs on this cache compares it */
 	struct VyCache *next;
 } VyCache;

@@ -17,8 +17,8 @@
 #include "core/errors.h"
 
 /* Defines an SQL-callable function; its declaration stands in the same-named file under sql/functions. */
-#define VY_FUNCTION(name)       \
-	PG_FUNCTION_INFO_V1(name);  \
+#define VY_FUNCTION(name)      \
+	PG_FUNCTION_INFO_V1(name); \
 	PGDLLEXPORT Datum name(FunctionCallInfo fcinfo __attribute__((unused)))
 
 /* A NUL-terminated copy in the current memory context. */

@@ -7,8 +7,8 @@
 #include "core/core.h"
 
 /*
- * Returns handle; free_fn(handle) runs when context is reset or deleted, on success and on error. A NULL handle is returned as NULL and owns
- * nothing. If memory for the record runs out the handle is freed before the error is raised.
+ * Returns handle; free_fn(handle) runs when context is reset or deleted, on success and on error. A NULL handle is returned as NULL and
+ * owns nothing. If memory for the record runs out the handle is freed before the error is raised.
  */
 void *vy_own(MemoryContext context, void *handle, void (*free_fn)(void *));
 

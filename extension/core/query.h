@@ -2,8 +2,8 @@
  * query.h: statements on platform tables. No other file calls SPI for them.
  *
  * A VyQuery is planned once per backend and kept. While it is planned and while it runs, the user is vyricon_owner, row security that is
- * forced on the owner is off (SECURITY_NOFORCE_RLS), and search_path is "pg_catalog, pg_temp": an operator or a function planted by somebody
- * else is never found. Each statement runs with a fresh snapshot. Values are always parameters.
+ * forced on the owner is off (SECURITY_NOFORCE_RLS), and search_path is "pg_catalog, pg_temp": an operator or a function planted by
+ * somebody else is never found. Each statement runs with a fresh snapshot. Values are always parameters.
  */
 #ifndef VY_QUERY_H
 #define VY_QUERY_H
@@ -18,7 +18,7 @@ typedef struct VyQuery
 	const char *sql;
 	int nargs;
 	Oid types[VY_QUERY_MAX_ARGS];
-	int expect;	 /* SPI_OK_SELECT, SPI_OK_INSERT_RETURNING, ... */
+	int expect; /* SPI_OK_SELECT, SPI_OK_INSERT_RETURNING, ... */
 	SPIPlanPtr plan; /* kept once made */
 } VyQuery;
 
@@ -26,8 +26,8 @@ typedef struct VyQuery
  * VY_QUERY(revoke, .sql = "...", .nargs = 1, .types = {INT8OID}, .expect = SPI_OK_UPDATE);
  * The second object puts it on the list behind vyricon.platform_queries(), from which a test EXPLAINs each one.
  */
-#define VY_QUERY(name, ...)                \
-	static VyQuery name = {__VA_ARGS__};   \
+#define VY_QUERY(name, ...)              \
+	static VyQuery name = {__VA_ARGS__}; \
 	static VyQuery *const name##_listed __attribute__((section("vy_queries"), used)) = &name
 
 /* Called once per row while SPI is connected, in the memory context of vy_query_each()'s caller. */

@@ -13,9 +13,9 @@ typedef struct VySetting
 	const char *name; /* "vyricon.max_answer" */
 	const char *text; /* one sentence, shown by pg_settings */
 	GucContext context;
-	int flags;				/* GUC_UNIT_..., GUC_SUPERUSER_ONLY ... */
-	enum config_type type;	/* PGC_BOOL, PGC_INT, PGC_STRING */
-	void *variable;			/* bool *, int * or char ** */
+	int flags; /* GUC_UNIT_..., GUC_SUPERUSER_ONLY ... */
+	enum config_type type; /* PGC_BOOL, PGC_INT, PGC_STRING */
+	void *variable; /* bool *, int * or char ** */
 	const char *string_default;
 	int number_default; /* also for PGC_BOOL */
 	int min;

@@ -16,11 +16,11 @@
 typedef struct VyShmWorker
 {
 	Oid database; /* InvalidOid: free */
-	pid_t pid;	  /* 0: not running */
-	bool wanted;  /* start it: setup() said so, it crashed, or nobody has looked yet */
-	bool copy;	  /* it looked, and the installation there belongs to another database */
-	int holds;	  /* sessions that copy, rename or drop the database: the worker stays away */
-	uint64 runs;  /* batches done, for vyricon.stat_workers */
+	pid_t pid; /* 0: not running */
+	bool wanted; /* start it: setup() said so, it crashed, or nobody has looked yet */
+	bool copy; /* it looked, and the installation there belongs to another database */
+	int holds; /* sessions that copy, rename or drop the database: the worker stays away */
+	uint64 runs; /* batches done, for vyricon.stat_workers */
 	TimestampTz last_run;
 	TimestampTz not_before; /* no start before this time */
 } VyShmWorker;
@@ -32,7 +32,7 @@ typedef struct VyShm
 	Latch *launcher_latch;
 	VyShmWorker workers[VY_SHM_WORKERS];
 	pg_atomic_uint64 requests; /* answered by vyricon.http_wire() */
-	pg_atomic_uint64 refused;  /* of these: expected refusals, kept out of the server log */
+	pg_atomic_uint64 refused; /* of these: expected refusals, kept out of the server log */
 } VyShm;
 
 extern VyShm *vy_shm;

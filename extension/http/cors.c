@@ -1,8 +1,8 @@
 /*
  * cors.c: which web pages may read answers.
  *
- * The default "*" never comes with credentials: a Bearer token is not ambient, so any page that has one may use it. Listed origins are compared
- * whole and echoed, with credentials allowed; "null" is never an origin.
+ * The default "*" never comes with credentials: a Bearer token is not ambient, so any page that has one may use it. Listed origins are
+ * compared whole and echoed, with credentials allowed; "null" is never an origin.
  */
 #include "http/cors.h"
 

@@ -142,8 +142,8 @@ admitted(VyRequest *request, VyResponse *response)
 						 (route->flags & VY_ROUTE_READS) != 0;
 	if ((route->flags & VY_ROUTE_SERVICE) != 0 && strcmp(request->caller->role_name, "service_role") != 0)
 	{
-		vy_refuse(request, response, request->caller->credential == VY_CREDENTIAL_NONE ? 401 : 403, "VY403", "the service role is required", NULL,
-				  "Send the secret key.");
+		vy_refuse(request, response, request->caller->credential == VY_CREDENTIAL_NONE ? 401 : 403, "VY403", "the service role is required",
+				  NULL, "Send the secret key.");
 		return false;
 	}
 	return true;

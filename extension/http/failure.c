@@ -18,14 +18,15 @@ static const struct
 } statuses[] = {
 	{"23503", 409}, {"23505", 409}, {"25006", 405}, {"21000", 400}, {"22023", 400}, {"42883", 404}, {"42P01", 404}, {"42P17", 500},
 	{"53400", 500}, {"57014", 504}, {"57P01", 503}, {"57P02", 503}, {"57P03", 503}, {"P0001", 400}, {"54000", 413}, {"54001", 400},
-	{"40001", 503}, {"40P01", 503}, {"55P03", 503}, {"08", 503},	{"09", 500},	{"0L", 403},	{"0P", 403},	{"25", 500},
-	{"28", 403},	{"2D", 500},	{"38", 500},	{"39", 500},	{"3B", 500},	{"40", 500},	{"53", 503},	{"54", 500},
-	{"55", 500},	{"57", 500},	{"58", 500},	{"F0", 500},	{"HV", 500},	{"P0", 500},	{"XX", 500},
+	{"40001", 503}, {"40P01", 503}, {"55P03", 503}, {"08", 503},    {"09", 500},    {"0L", 403},    {"0P", 403},    {"25", 500},
+	{"28", 403},    {"2D", 500},    {"38", 500},    {"39", 500},    {"3B", 500},    {"40", 500},    {"53", 503},    {"54", 500},
+	{"55", 500},    {"57", 500},    {"58", 500},    {"F0", 500},    {"HV", 500},    {"P0", 500},    {"XX", 500},
 };
 
 static bool render_pgrst(VyRequest *request, VyResponse *response, const VyFailure *failure);
 static char *json_text(VyStr object, const char *key);
-static void render_ours(VyRequest *request, VyResponse *response, const char *code, const char *message, const char *detail, const char *hint);
+static void render_ours(VyRequest *request, VyResponse *response, const char *code, const char *message, const char *detail,
+						const char *hint);
 
 const VyDialect vy_dialect = {"vyricon", "no-store", render_ours, "VY401", "VY401"};
 
@@ -62,7 +63,8 @@ vy_refuse(VyRequest *request, VyResponse *response, int status, const char *code
 void
 vy_failure_render(VyRequest *request, VyResponse *response, const VyFailure *failure)
 {
-	bool anonymous = request->caller == NULL || request->caller->credential == VY_CREDENTIAL_NONE || vy_str_is(vy_cstr(request->caller->role_name), "anon");
+	bool anonymous = request->caller == NULL || request->caller->credential == VY_CREDENTIAL_NONE ||
+					 vy_str_is(vy_cstr(request->caller->role_name), "anon");
 	int status = vy_failure_status(failure->sqlstate, anonymous);
 	bool integrity = strncmp(failure->sqlstate, "23", 2) == 0;
 
@@ -70,7 +72,10 @@ vy_failure_render(VyRequest *request, VyResponse *response, const VyFailure *fai
 		return;
 	if (status >= 500 && strncmp(failure->sqlstate, "VY", 2) != 0 && strncmp(failure->sqlstate, "PT", 2) != 0)
 		vy_refuse(request, response, status, failure->sqlstate,
-				  status == 504 ? "the request took too long" : status == 503 ? "the service is not available now" : "internal error", NULL, NULL);
+				  status == 504   ? "the request took too long"
+				  : status == 503 ? "the service is not available now"
+								  : "internal error",
+				  NULL, NULL);
 	else
 		vy_refuse(request, response, status, failure->sqlstate, failure->message, integrity ? NULL : failure->detail, failure->hint);
 }
@@ -96,8 +101,8 @@ render_pgrst(VyRequest *request, VyResponse *response, const VyFailure *failure)
 	VyStr value;
 	int64_t status;
 
-	if (message.p == NULL || detail.p == NULL || vy_json_check(message, 8, NULL) != VY_JSON_OK || vy_json_check(detail, 8, NULL) != VY_JSON_OK ||
-		vy_json_kind(message) != VY_JSON_OBJECT || vy_json_kind(detail) != VY_JSON_OBJECT)
+	if (message.p == NULL || detail.p == NULL || vy_json_check(message, 8, NULL) != VY_JSON_OK ||
+		vy_json_check(detail, 8, NULL) != VY_JSON_OK || vy_json_kind(message) != VY_JSON_OBJECT || vy_json_kind(detail) != VY_JSON_OBJECT)
 		return false;
 	if (vy_json_get(detail, "status", &value) != VY_JSON_NUMBER || !vy_json_int64(value, &status) || status < 200 || status > 599)
 		return false;

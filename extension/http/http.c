@@ -1,8 +1,8 @@
 /*
  * http.c: the SQL face of the request path: vyricon.http_wire() for the shim, vyricon.http() for people and tests, vyricon.http_failed().
  *
- * http_wire() raises, so that everything rolls back; the shim then asks http_failed() in a transaction of its own to render the answer. http() runs the
- * same pipeline in a subtransaction and renders at once.
+ * http_wire() raises, so that everything rolls back; the shim then asks http_failed() in a transaction of its own to render the answer.
+ * http() runs the same pipeline in a subtransaction and renders at once.
  */
 #include "http/http.h"
 
@@ -37,7 +37,8 @@ static bool serving_wire;
 static emit_log_hook_type previous_log_hook;
 
 static const VySetting settings[] = {
-	{"vyricon.dev", "Development: explains refusals, hands out tokens. Never in production.", PGC_SIGHUP, 0, PGC_BOOL, &vy_dev, NULL, 0, 0, 0},
+	{"vyricon.dev", "Development: explains refusals, hands out tokens. Never in production.", PGC_SIGHUP, 0, PGC_BOOL, &vy_dev, NULL, 0, 0,
+	 0},
 	{"vyricon.max_answer", "Largest body of an answer.", PGC_SUSET, GUC_UNIT_KB, PGC_INT, &max_answer_kb, NULL, 32 * 1024, 64, 512 * 1024},
 };
 
@@ -241,8 +242,8 @@ answer_row(FunctionCallInfo fcinfo, VyResponse *response)
 	}
 	values[0] = Int32GetDatum(response->status);
 	values[1] = PointerGetDatum(construct_array(texts, (int) response->nheaders * 2, TEXTOID, -1, false, TYPALIGN_INT));
-	values[2] = PointerGetDatum(cstring_to_text_with_len(response->body.data + response->body_start,
-														 response->body.len - (int) response->body_start));
+	values[2] = PointerGetDatum(
+		cstring_to_text_with_len(response->body.data + response->body_start, response->body.len - (int) response->body_start));
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
@@ -257,7 +258,8 @@ headers_of(ArrayType *array, size_t *n)
 
 	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &count);
 	if (count % 2 != 0 || count / 2 > VY_MAX_HEADERS)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("headers must be pairs of name and value, at most %d", VY_MAX_HEADERS)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("headers must be pairs of name and value, at most %d", VY_MAX_HEADERS)));
 	headers = palloc((size_t) count / 2 * sizeof(VyHeader) + 1);
 	for (int i = 0; i < count; i += 2)
 	{

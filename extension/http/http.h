@@ -22,12 +22,12 @@ enum
 /* Route flags. */
 enum
 {
-	VY_ROUTE_WRITES = 1 << 0,	/* a GET that may write; never cached */
-	VY_ROUTE_READS = 1 << 1,	/* another method that runs read-only */
+	VY_ROUTE_WRITES = 1 << 0, /* a GET that may write; never cached */
+	VY_ROUTE_READS = 1 << 1, /* another method that runs read-only */
 	VY_ROUTE_PLATFORM = 1 << 2, /* runs as the session's own user, not as the caller: the handler uses VyQuery only */
-	VY_ROUTE_DEV = 1 << 3,		/* 404 unless vyricon.dev is on */
-	VY_ROUTE_SERVICE = 1 << 4,	/* 403 unless the caller's role is service_role */
-	VY_ROUTE_HTML = 1 << 5		/* a page: its own Content-Security-Policy */
+	VY_ROUTE_DEV = 1 << 3, /* 404 unless vyricon.dev is on */
+	VY_ROUTE_SERVICE = 1 << 4, /* 403 unless the caller's role is service_role */
+	VY_ROUTE_HTML = 1 << 5 /* a page: its own Content-Security-Policy */
 };
 
 #define VY_MAX_PARAMS 8
@@ -60,7 +60,7 @@ typedef struct VyRoute
 	const VyDialect *dialect;
 	unsigned flags;
 	const char *summary; /* for OpenAPI; NULL: not shown */
-	Oid function;		 /* user rows: what vyricon.route() named */
+	Oid function; /* user rows: what vyricon.route() named */
 } VyRoute;
 
 /* All built-in rows, for the view vyricon.routes and OpenAPI. */
@@ -75,8 +75,8 @@ struct VyRequest
 	unsigned method; /* one VY_GET ... bit; 0: unknown */
 	VyStr method_name;
 	VyStr target; /* as sent */
-	VyStr path;	  /* percent-encoded, without query */
-	VyStr query;  /* behind '?', percent-encoded; p == NULL: none */
+	VyStr path; /* percent-encoded, without query */
+	VyStr query; /* behind '?', percent-encoded; p == NULL: none */
 	VyHeader *headers;
 	size_t nheaders;
 	VyStr body;
@@ -96,9 +96,9 @@ struct VyResponse
 	size_t nheaders;
 	VyHeader headers[VY_MAX_HEADERS];
 	StringInfoData body; /* see vy_response_init(): room for the head stands before data[0] of the body */
-	size_t body_start;	 /* the body is body.data + body_start .. body.len */
-	bool etag;			 /* set by reads whose answer may be compared (If-None-Match) */
-	StringInfoData why;	 /* for x-vyricon-why; empty: nothing to say */
+	size_t body_start; /* the body is body.data + body_start .. body.len */
+	bool etag; /* set by reads whose answer may be compared (If-None-Match) */
+	StringInfoData why; /* for x-vyricon-why; empty: nothing to say */
 };
 
 /* Header by lower-case name: first value, or p == NULL. */

@@ -13,7 +13,8 @@ static const struct
 	const char *name;
 	unsigned bit;
 } methods[] = {
-	{"GET", VY_GET}, {"HEAD", VY_HEAD}, {"POST", VY_POST}, {"PUT", VY_PUT}, {"PATCH", VY_PATCH}, {"DELETE", VY_DELETE}, {"OPTIONS", VY_OPTIONS},
+	{"GET", VY_GET},     {"HEAD", VY_HEAD},     {"POST", VY_POST},       {"PUT", VY_PUT},
+	{"PATCH", VY_PATCH}, {"DELETE", VY_DELETE}, {"OPTIONS", VY_OPTIONS},
 };
 
 static const VyRequest *served;

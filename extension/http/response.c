@@ -109,7 +109,8 @@ vy_response_finish(VyRequest *request, VyResponse *response)
 bytea *
 vy_response_pack(const VyResponse *response)
 {
-	VyWireAnswer answer = {.status = (unsigned) response->status, .headers = (VyHeader *) response->headers, .nheaders = response->nheaders};
+	VyWireAnswer answer = {
+		.status = (unsigned) response->status, .headers = (VyHeader *) response->headers, .nheaders = response->nheaders};
 	size_t head = vy_wire_answer_head_size(&answer);
 	size_t body = (size_t) response->body.len - response->body_start;
 	char *start;

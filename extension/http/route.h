@@ -7,9 +7,9 @@
 #include "http/http.h"
 
 /*
- * Sets request->route and the path parameters. *allowed: methods of all rows whose pattern matches the path (0: no such path). When only the
- * method does not fit, route is NULL and *nearest is a row of that path, for its dialect; with no such path, *nearest is the row whose first
- * segments are the same, or NULL.
+ * Sets request->route and the path parameters. *allowed: methods of all rows whose pattern matches the path (0: no such path). When only
+ * the method does not fit, route is NULL and *nearest is a row of that path, for its dialect; with no such path, *nearest is the row whose
+ * first segments are the same, or NULL.
  */
 void vy_route_find(VyRequest *request, unsigned *allowed, const VyRoute **nearest);
 

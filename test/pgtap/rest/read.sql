@@ -1,7 +1,7 @@
 -- GET and HEAD on a relation: select, operators, order, pages, counts, media types.
 BEGIN;
 \ir fixture.psql
-SELECT no_plan();
+SELECT plan(107);
 SELECT test.as('anon');
 
 -- Each row: what is asked, the ids that come back.

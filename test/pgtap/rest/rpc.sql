@@ -1,7 +1,7 @@
 -- /rest/v1/rpc: which function is meant, what it is given, what it answers.
 BEGIN;
 \ir fixture.psql
-SELECT no_plan();
+SELECT plan(47);
 SELECT test.as('anon');
 
 SELECT is(a.status || ' ' || a.body, want, name)

@@ -1,7 +1,7 @@
 -- POST, PATCH and DELETE on a relation: bodies, return=, upsert, and what rolls back.
 BEGIN;
 \ir fixture.psql
-SELECT no_plan();
+SELECT plan(56);
 SELECT test.as('anon');
 
 -- Each row is one request: status, Content-Range and body.
