@@ -2,6 +2,7 @@
 # The caller is bash with set -eu. As root, servers run as user postgres; otherwise as the caller. Nothing here stops what it did not start.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 started_at=$SECONDS
+unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL # DATA= and friends are ours here, and something else to the build
 SUDO=
 [ "$(id -u)" = 0 ] || SUDO=sudo
 

@@ -1,5 +1,7 @@
 # targets.mk: the commands for people. Each is a script of this folder; what they need they install, and say so before.
 
+export PG_CONFIG
+
 .PHONY: run test check lint format coverage bench fuzz fault docs help installcheck
 
 help:

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { run, root } from './lib/process.mjs';
 
 // The cluster of with-server --no-setup is one that only has the library: what follows is the DBA's part.
-const foreign = (script) => run('test/with-server', ['--no-setup', '--', 'bash', '-euc', script], { cwd: root, env: { ...process.env, VYRICON_QUIET: '1' } });
+const foreign = (script) => run('test/with-server', ['--no-setup', '--', 'bash', '-euc', script], { cwd: root });
 
 test('CREATE EXTENSION names setup(), setup() makes the server ready, installcheck passes', async () => {
   const { status, out, err } = await foreign(`
