@@ -14,8 +14,7 @@ PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) -Iextension -Ib
 	-DPGDLLEXPORT='__attribute__((visibility("default")))'
 VY_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-declaration-after-statement -fvisibility=hidden
 PG_CFLAGS = $(VY_CFLAGS)
-# The bounds of the vy_queries section stay inside the library.
-SHLIB_LINK = -lcrypto -Wl,-z,start-stop-visibility=hidden
+SHLIB_LINK = -lcrypto
 
 EXTRA_CLEAN = build/vyricon build/shim build/steps.inc $(DATA_built)
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -173,6 +174,15 @@ take_wishes(VyLoop *loop)
 }
 
 static void
+take_signals(VyLoop *loop)
+{
+	struct signalfd_siginfo info;
+
+	while (read(loop->signal_fd, &info, sizeof(info)) == sizeof(info))
+		vy_serve_signal(info.ssi_signo);
+}
+
+static void
 turn(VyLoop *loop, int timeout_ms)
 {
 	struct epoll_event events[MAX_EVENTS];
@@ -184,6 +194,8 @@ turn(VyLoop *loop, int timeout_ms)
 	{
 		if (events[i].data.ptr == loop)
 			take_wishes(loop);
+		else if (events[i].data.ptr == &loop->signal_fd)
+			take_signals(loop);
 		else if (events[i].data.ptr == loop->daemon)
 			loop->run_http = true;
 		else
@@ -231,6 +243,13 @@ watch_fd(VyLoop *loop, int fd, void *who)
 	return fd >= 0 && epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
+bool
+vy_loop_watch_signals(VyLoop *loop, int fd)
+{
+	loop->signal_fd = fd;
+	return watch_fd(loop, fd, &loop->signal_fd);
+}
+
 VyLoop *
 vy_loop_new(int number, int listen_fd)
 {
@@ -241,6 +260,7 @@ vy_loop_new(int number, int listen_fd)
 		return NULL;
 	loop->number = number;
 	loop->listen_fd = listen_fd;
+	loop->signal_fd = -1;
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	loop->pool = vy_pool_new(loop);

@@ -1,5 +1,5 @@
 /*
- * serve.c: the daemon: sockets, self-test, one thread for each loop, and this one for signals.
+ * serve.c: the daemon: sockets, self-test, signals, and one thread for each loop; the first loop runs in this one.
  */
 #include "options.h"
 #include "shim.h"
@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -139,71 +140,67 @@ tell_loops(bool stop)
 	}
 }
 
-/* Until SIGTERM or SIGINT. */
-static void
-wait_for_signals(const sigset_t *signals)
+/* Called by the first loop, in the thread that began. */
+void
+vy_serve_signal(uint32_t number)
 {
-	for (;;)
+	if (number == SIGHUP)
 	{
-		int number;
-
-		if (sigwait(signals, &number) != 0)
-			continue;
-		if (number != SIGHUP)
-			return;
 		notify("RELOADING=1");
 		vy_options_reload();
 		tell_loops(false);
 		vy_log_event("reloaded", "%s", "");
 		notify("READY=1");
+		return;
 	}
-}
-
-static void
-stop(void)
-{
 	notify("STOPPING=1");
 	vy_log_event("stopping", "%s", "");
 	tell_loops(true);
-	for (int i = 0; i < vy_options.loops; i++)
-		pthread_join(threads[i], NULL);
-	vy_admin_stop();
-	for (int i = 0; i < vy_options.loops; i++)
-		vy_loop_free(loops[i]);
-	vy_log_event("stopped", "%s", "");
 }
 
-int
-vy_serve(const char *command, const char *argument)
+/* As a descriptor: one loop without other threads spares the kernel its locks. */
+static int
+open_signals(void)
 {
 	sigset_t signals;
-	int port;
 
-	(void) command;
-	(void) argument;
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	/* big answers are mapped, so that they go back to the system; loops do not share memory anyway */
+	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int
+vy_serve(const char *command, const char *argument)
+{
+	int signals = open_signals();
+	int port;
+
+	(void) command;
+	(void) argument;
+	/* big answers are mapped, so that they go back to the system */
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);
-	mallopt(M_ARENA_MAX, (int) vy_options.loops + 1);
+	mallopt(M_ARENA_MAX, (int) vy_options.loops);
 	raise_file_limit();
-	if (!vy_selftest())
+	if (!vy_selftest() || !open_loops(&port) || !vy_loop_watch_signals(loops[0], signals))
 		return 1;
-	if (!open_loops(&port))
-		return 1;
-	for (int i = 0; i < vy_options.loops; i++)
+	for (int i = 1; i < vy_options.loops; i++)
 		if (pthread_create(&threads[i], NULL, vy_loop_run, loops[i]) != 0)
 			return 1;
-	vy_log_event("serving", ",\"host\":\"%s\",\"port\":%d,\"pid\":%d,\"version\":\"%s\"", vy_options.host, port, (int) getpid(),
-				 VY_VERSION);
+	vy_log_event("serving", ",\"host\":\"%s\",\"port\":%d,\"pid\":%d,\"version\":\"%s\"", vy_options.host, port, (int) getpid(), VY_VERSION);
 	if (vy_options.admin_port >= 0 && !vy_admin_start(loops, (int) vy_options.loops))
 		return 1;
 	notify("READY=1");
-	wait_for_signals(&signals);
-	stop();
+	vy_loop_run(loops[0]);
+	for (int i = 1; i < vy_options.loops; i++)
+		pthread_join(threads[i], NULL);
+	vy_admin_stop();
+	for (int i = 0; i < vy_options.loops; i++)
+		vy_loop_free(loops[i]);
+	close(signals);
+	vy_log_event("stopped", "%s", "");
 	return 0;
 }

@@ -174,6 +174,7 @@ struct VyLoop
 	int listen_fd;
 	int epoll_fd;
 	int wake_fd;
+	int signal_fd; /* of the first loop; else -1 */
 	struct MHD_Daemon *daemon;
 	VyPool *pool;
 	VyStatic *files;
@@ -203,6 +204,7 @@ struct VyLoop
 /* loop.c */
 VyLoop *vy_loop_new(int number, int listen_fd);
 void *vy_loop_run(void *loop);
+bool vy_loop_watch_signals(VyLoop *loop, int fd);
 void vy_loop_wake(VyLoop *loop);
 void vy_loop_free(VyLoop *loop);
 void vy_loop_deadline(VyClient *client, VyDeadlineKind kind);
@@ -259,6 +261,7 @@ bool vy_selftest(void);
 
 /* serve.c */
 int vy_serve(const char *command, const char *argument);
+void vy_serve_signal(uint32_t number);
 int vy_listen(const char *host, int port, bool shared, int *bound_port);
 
 /* commands.c */

@@ -10,9 +10,8 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
-/* The bounds of the section that VY_QUERY fills; the linker makes them. */
-extern VyQuery *const __start_vy_queries[] __attribute__((weak, visibility("hidden")));
-extern VyQuery *const __stop_vy_queries[] __attribute__((weak, visibility("hidden")));
+/* Every VyQuery of the library, put here while it is loaded. */
+static VyQuery *listed;
 
 typedef struct Platform
 {
@@ -33,6 +32,13 @@ static void platform_enter(Platform *platform);
 static void platform_leave(const Platform *platform);
 static void plan_once(VyQuery *query);
 static void copy_first_row(void *arg, HeapTuple row, TupleDesc desc);
+
+void
+vy_query_list(VyQuery *query)
+{
+	query->next = listed;
+	listed = query;
+}
 
 Oid
 vy_owner_role(void)
@@ -144,16 +150,16 @@ VY_FUNCTION(vyricon_platform_queries)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	InitMaterializedSRF(fcinfo, 0);
-	for (VyQuery *const *q = __start_vy_queries; q < __stop_vy_queries; q++)
+	for (VyQuery *q = listed; q != NULL; q = q->next)
 	{
 		Datum types[VY_QUERY_MAX_ARGS];
 		Datum values[2];
 		bool nulls[2] = {false, false};
 
-		for (int i = 0; i < (*q)->nargs; i++)
-			types[i] = ObjectIdGetDatum((*q)->types[i]);
-		values[0] = CStringGetTextDatum((*q)->sql);
-		values[1] = PointerGetDatum(construct_array(types, (*q)->nargs, REGTYPEOID, sizeof(Oid), true, TYPALIGN_INT));
+		for (int i = 0; i < q->nargs; i++)
+			types[i] = ObjectIdGetDatum(q->types[i]);
+		values[0] = CStringGetTextDatum(q->sql);
+		values[1] = PointerGetDatum(construct_array(types, q->nargs, REGTYPEOID, sizeof(Oid), true, TYPALIGN_INT));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -20,15 +20,20 @@ typedef struct VyQuery
 	Oid types[VY_QUERY_MAX_ARGS];
 	int expect; /* SPI_OK_SELECT, SPI_OK_INSERT_RETURNING, ... */
 	SPIPlanPtr plan; /* kept once made */
+	struct VyQuery *next;
 } VyQuery;
 
 /*
  * VY_QUERY(revoke, .sql = "...", .nargs = 1, .types = {INT8OID}, .expect = SPI_OK_UPDATE);
- * The second object puts it on the list behind vyricon.platform_queries(), from which a test EXPLAINs each one.
+ * The constructor puts it on the list behind vyricon.platform_queries(), from which a test EXPLAINs each one.
  */
-#define VY_QUERY(name, ...)              \
-	static VyQuery name = {__VA_ARGS__}; \
-	static VyQuery *const name##_listed __attribute__((section("vy_queries"), used)) = &name
+#define VY_QUERY(name, ...)                                          \
+	static VyQuery name = {__VA_ARGS__};                             \
+	__attribute__((constructor)) static void name##_list_query(void) \
+	{                                                                \
+		vy_query_list(&name);                                        \
+	}                                                                \
+	extern int name##_ends_with_a_semicolon
 
 /* Called once per row while SPI is connected, in the memory context of vy_query_each()'s caller. */
 typedef void (*VyRowFn)(void *arg, HeapTuple row, TupleDesc desc);
@@ -39,6 +44,9 @@ uint64 vy_query_each(VyQuery *query, const Datum *args, const bool *nulls, VyRow
 
 /* The first row's first ncols columns, copied into the current memory context; false if there is no row. */
 bool vy_query_row(VyQuery *query, const Datum *args, const bool *nulls, int ncols, Datum *out, bool *out_nulls);
+
+/* For VY_QUERY alone. */
+void vy_query_list(VyQuery *query);
 
 /* Oid of vyricon_owner; raises when the role does not exist. */
 Oid vy_owner_role(void);

@@ -43,7 +43,8 @@ vy_rest_answer_guc(VyRest *rest)
 	const char *status = GetConfigOption("response.status", true, false);
 
 	if (headers && *headers && !add_headers(rest, vy_cstr(pstrdup(headers))))
-		vy_rest_raise(500, "PGRST111", "response.headers guc must be a JSON array composed of objects with a single key and a string value", NULL);
+		vy_rest_raise(500, "PGRST111", "response.headers guc must be a JSON array composed of objects with a single key and a string value",
+					  NULL);
 	if (status && *status)
 	{
 		if (strlen(status) != 3 || strspn(status, "0123456789") != 3 || *status < '1' || *status > '5')

@@ -1,6 +1,6 @@
 /*
- * body.c: JSON bodies. A single object's scalars are cut out of the body and passed as typed parameters; whatever is an array or object for a
- * column that is not JSON goes through json_to_record(), which knows every type.
+ * body.c: JSON bodies. A single object's scalars are cut out of the body and passed as typed parameters; whatever is an array or object for
+ * a column that is not JSON goes through json_to_record(), which knows every type.
  */
 #include "rest/body.h"
 
@@ -20,7 +20,8 @@ vy_rest_body(VyRest *rest, bool may_be_empty, VyStr *body, VyJsonKind *kind)
 	while (media.n > 0 && media.p[media.n - 1] == ' ')
 		media.n--;
 	if (type.p && !vy_str_same(media, VY_STR("application/json")) && !vy_str_same(media, VY_STR("application/vnd.pgrst.object+json")))
-		return vy_rest_refuse(rest, 400, "PGRST102", psprintf("Content-Type not acceptable: %.*s", (int) Min(type.n, 200), type.p), NULL, NULL);
+		return vy_rest_refuse(rest, 400, "PGRST102", psprintf("Content-Type not acceptable: %.*s", (int) Min(type.n, 200), type.p), NULL,
+							  NULL);
 	*body = rest->request->body;
 	if (body->n == 0 && may_be_empty)
 		*body = VY_STR("{}");

@@ -14,8 +14,8 @@ typedef struct VyRestInput
 	Oid type;
 	int32 typmod;
 	AttrNumber attnum;
-	bool absent;	  /* not in the body: null, or the default */
-	bool wrapped;	  /* an array or object for a type that is not JSON: text is {"v":...} */
+	bool absent; /* not in the body: null, or the default */
+	bool wrapped; /* an array or object for a type that is not JSON: text is {"v":...} */
 	const char *text; /* NULL: null */
 } VyRestInput;
 

@@ -1,8 +1,8 @@
 /*
  * catalogue.c: relations, columns and schemas by name, from PostgreSQL's own caches at each request: there is nothing to reload.
  *
- * A relation is locked by the lookup, before its columns are read: taking the lock processes pending invalidations, so what is read after it,
- * and whether a kept plan is still valid, cannot change until the transaction ends.
+ * A relation is locked by the lookup, before its columns are read: taking the lock processes pending invalidations, so what is read after
+ * it, and whether a kept plan is still valid, cannot change until the transaction ends.
  */
 #include "rest/nodes.h"
 

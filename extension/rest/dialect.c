@@ -1,7 +1,7 @@
 /*
  * dialect.c: how /rest/v1 says no.
- * The body is exactly {"code","details","hint","message"} in this order: postgrest-js and its users' code match on it. Texts may echo bytes of
- * the request; what is not UTF-8 is replaced, and long texts are cut, so an error is always valid JSON of bounded size.
+ * The body is exactly {"code","details","hint","message"} in this order: postgrest-js and its users' code match on it. Texts may echo bytes
+ * of the request; what is not UTF-8 is replaced, and long texts are cut, so an error is always valid JSON of bounded size.
  */
 #include "rest/nodes.h"
 

@@ -1,6 +1,6 @@
 /*
- * functions.c: which function a call means. Only plain functions of the exposed schema; aggregates, window functions, procedures, and functions
- * with pseudo-type arguments that no client can pass (internal, trigger, cstring ...) do not exist here.
+ * functions.c: which function a call means. Only plain functions of the exposed schema; aggregates, window functions, procedures, and
+ * functions with pseudo-type arguments that no client can pass (internal, trigger, cstring ...) do not exist here.
  */
 #include "rest/functions.h"
 
@@ -156,7 +156,8 @@ fits(const VyRestFunction *function, List *names)
 static bool
 takes_whole_body(const VyRestFunction *function)
 {
-	return function->nargs == 1 && function->args[0].name[0] == '\0' && (function->args[0].type == JSONOID || function->args[0].type == JSONBOID);
+	return function->nargs == 1 && function->args[0].name[0] == '\0' &&
+		   (function->args[0].type == JSONOID || function->args[0].type == JSONBOID);
 }
 
 static char *
@@ -187,9 +188,10 @@ refuse_unknown(VyRest *rest, const char *name, List *names, bool whole_body, Lis
 		if (!hint && pg_proc_aclcheck(function->oid, GetUserId(), ACL_EXECUTE) == ACLCHECK_OK)
 			hint = psprintf("Perhaps you meant to call the function %s", signature(rest->schema, function, NULL));
 	}
-	return vy_rest_refuse(rest, 404, "PGRST202", psprintf("Could not find the function %s.%s%s in the schema cache", rest->schema, name, called),
-						  psprintf("Searched for the function %s.%s%s%s, but no matches were found in the schema cache.", rest->schema, name,
-								   searched, whole_body ? " or with a single unnamed json/jsonb parameter" : ""),
+	return vy_rest_refuse(rest, 404, "PGRST202",
+						  psprintf("Could not find the function %s.%s%s in the schema cache", rest->schema, name, called),
+						  psprintf("Searched for the function %s.%s%s%s, but no matches were found in the schema cache.", rest->schema,
+								   name, searched, whole_body ? " or with a single unnamed json/jsonb parameter" : ""),
 						  hint);
 }
 
@@ -201,8 +203,8 @@ refuse_ambiguous(VyRest *rest, List *fitting)
 
 	foreach (cell, fitting)
 		signatures = lappend(signatures, signature(rest->schema, lfirst(cell), " => "));
-	return vy_rest_refuse(rest, 300, "PGRST203",
-						  psprintf("Could not choose the best candidate function between: %s", join(signatures)), NULL,
+	return vy_rest_refuse(rest, 300, "PGRST203", psprintf("Could not choose the best candidate function between: %s", join(signatures)),
+						  NULL,
 						  "Try renaming the parameters or the function itself in the database so function overloading can be resolved");
 }
 

@@ -18,7 +18,7 @@ typedef enum VyRestResult
 {
 	VY_REST_RESULT_VOID,
 	VY_REST_RESULT_VALUE, /* anything without named columns */
-	VY_REST_RESULT_ROW	  /* a composite type, or OUT and TABLE columns */
+	VY_REST_RESULT_ROW /* a composite type, or OUT and TABLE columns */
 } VyRestResult;
 
 typedef struct VyRestFunction

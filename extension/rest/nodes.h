@@ -1,5 +1,6 @@
 /*
- * nodes.h: a request to /rest/v1 as data: parse.c, operators.c and prefer.c fill it in, sql.c writes it as SQL, read.c, write.c and rpc.c answer.
+ * nodes.h: a request to /rest/v1 as data: parse.c, operators.c and prefer.c fill it in, sql.c writes it as SQL, read.c, write.c and rpc.c
+ * answer.
  *
  * Texts are NUL-terminated, decoded, and live as long as the request. Every function that returns bool refuses by
  * "return vy_rest_refuse(...)": false means that the response holds the whole answer already.
@@ -22,7 +23,7 @@ typedef struct VyRestStep
 {
 	const char *key;
 	bool index; /* an array position */
-	bool text;	/* "->>" */
+	bool text; /* "->>" */
 } VyRestStep;
 
 typedef struct VyRestField
@@ -36,14 +37,14 @@ typedef struct VyRestItem
 	bool star;
 	VyRestField field;
 	const char *alias; /* NULL: none */
-	const char *cast;  /* NULL: none */
+	const char *cast; /* NULL: none */
 } VyRestItem;
 
 typedef struct VyRestOrder
 {
 	VyRestField field;
 	const char *direction; /* " DESC" or "" */
-	const char *nulls;	   /* " NULLS LAST" ... or "" */
+	const char *nulls; /* " NULLS LAST" ... or "" */
 } VyRestOrder;
 
 typedef enum VyRestNodeKind
@@ -61,7 +62,7 @@ typedef struct VyRestNode
 	VyRestField field;
 	const struct VyRestOperator *op;
 	const char *quantifier; /* "ANY", "ALL" or NULL */
-	const char *config;		/* text search configuration or NULL */
+	const char *config; /* text search configuration or NULL */
 	const char *value;
 } VyRestNode;
 
@@ -75,16 +76,16 @@ typedef struct VyRestQuery
 {
 	bool has_select;
 	List *select; /* of VyRestItem */
-	List *where;  /* of VyRestNode, ANDed */
+	List *where; /* of VyRestNode, ANDed */
 	int nfilters;
 	List *order; /* of VyRestOrder */
 	int64 limit; /* -1: none */
 	int64 offset;
 	bool has_columns;
-	List *columns;	 /* of char * */
-	List *conflict;	 /* of char * */
+	List *columns; /* of char * */
+	List *conflict; /* of char * */
 	List *arguments; /* of VyRestArgument: what a GET on a function passes */
-	unsigned seen;	 /* named parameters that came already */
+	unsigned seen; /* named parameters that came already */
 } VyRestQuery;
 
 typedef enum VyRestReturn
@@ -113,10 +114,10 @@ typedef enum VyRestResolution
 typedef struct VyRestPrefer
 {
 	int resolution; /* VyRestResolution; the value behind each is an index into its names in prefer.c */
-	int missing;	/* 0 not said, 1 default, 2 null */
-	int returns;	/* VyRestReturn */
-	int count;		/* VyRestCount */
-	int handling;	/* 0 not said, 1 strict, 2 lenient */
+	int missing; /* 0 not said, 1 default, 2 null */
+	int returns; /* VyRestReturn */
+	int count; /* VyRestCount */
+	int handling; /* 0 not said, 1 strict, 2 lenient */
 	int64 max_affected; /* -1: none */
 	const char *timezone;
 	List *invalid; /* of char * */
@@ -148,7 +149,7 @@ typedef struct VyRest
 	VyResponse *response;
 	const char *schema;
 	bool schema_shown; /* Content-Profile is answered */
-	bool singular;	   /* application/vnd.pgrst.object+json */
+	bool singular; /* application/vnd.pgrst.object+json */
 	VyRestPrefer prefer;
 	VyRestQuery query;
 	VyRestSource source;

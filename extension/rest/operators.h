@@ -10,10 +10,10 @@
 enum
 {
 	VY_REST_OP_QUANTIFIED = 1 << 0, /* (any) and (all) */
-	VY_REST_OP_PATTERN = 1 << 1,	/* '*' stands for '%' */
-	VY_REST_OP_CONFIG = 1 << 2,		/* (config) of text search */
-	VY_REST_OP_LIST = 1 << 3,		/* (a,b,"c,d") */
-	VY_REST_OP_IS = 1 << 4			/* null, true ... */
+	VY_REST_OP_PATTERN = 1 << 1, /* '*' stands for '%' */
+	VY_REST_OP_CONFIG = 1 << 2, /* (config) of text search */
+	VY_REST_OP_LIST = 1 << 3, /* (a,b,"c,d") */
+	VY_REST_OP_IS = 1 << 4 /* null, true ... */
 };
 
 typedef struct VyRestOperator VyRestOperator;

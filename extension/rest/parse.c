@@ -1,7 +1,7 @@
 /*
  * parse.c: the query string of /rest/v1 as nodes. Nothing is looked up in the catalogue here.
- * Filters may repeat and are ANDed; a named parameter that comes twice is refused, so that no proxy in front and this reader disagree on which
- * one counts. Every nesting and number is bounded.
+ * Filters may repeat and are ANDed; a named parameter that comes twice is refused, so that no proxy in front and this reader disagree on
+ * which one counts. Every nesting and number is bounded.
  */
 #include "rest/operators.h"
 
@@ -33,12 +33,9 @@ static const struct
 	const char *what; /* how PostgREST's message calls it */
 	Reader read;
 } named[] = {
-	{"select", "select parameter", read_select},
-	{"order", "order", read_order},
-	{"limit", "limit parameter", read_limit},
-	{"offset", "offset parameter", read_offset},
-	{"columns", "columns parameter", read_columns},
-	{"on_conflict", "on_conflict parameter", read_conflict},
+	{"select", "select parameter", read_select},    {"order", "order", read_order},
+	{"limit", "limit parameter", read_limit},       {"offset", "offset parameter", read_offset},
+	{"columns", "columns parameter", read_columns}, {"on_conflict", "on_conflict parameter", read_conflict},
 };
 
 static const struct
@@ -164,8 +161,7 @@ parse_tree(VyRest *rest, VyRestCursor *in, VyRestNode *node, int depth)
 			}
 		}
 		ahead = *in;
-		if (is_tree ? !parse_tree(rest, in, child, depth + 1)
-					: !vy_rest_parse_field(&ahead, &child->field) || *ahead.at != '.')
+		if (is_tree ? !parse_tree(rest, in, child, depth + 1) : !vy_rest_parse_field(&ahead, &child->field) || *ahead.at != '.')
 			return false;
 		if (!is_tree)
 		{
@@ -279,8 +275,8 @@ read_order(VyRest *rest, VyRestCursor *in)
 		if (list_length(rest->query.order) >= VY_REST_MAX_FILTERS || !vy_rest_parse_field(in, &order->field))
 			return false;
 		if (*in->at == '(')
-			return vy_rest_refuse(rest, 400, "PGRST108", psprintf("'%s' is not an embedded resource in this request", order->field.name), NULL,
-								  psprintf("Verify that '%s' is included in the 'select' query parameter.", order->field.name));
+			return vy_rest_refuse(rest, 400, "PGRST108", psprintf("'%s' is not an embedded resource in this request", order->field.name),
+								  NULL, psprintf("Verify that '%s' is included in the 'select' query parameter.", order->field.name));
 		for (size_t i = 0; i < lengthof(words); i++)
 		{
 			size_t n = strlen(words[i].name);
@@ -324,7 +320,8 @@ read_limit(VyRest *rest, VyRestCursor *in)
 	if (!parse_count(in, &rest->query.limit))
 		return false;
 	if (rest->query.limit < 0)
-		return vy_rest_refuse(rest, 416, "PGRST103", "Requested range not satisfiable", "Limit should be greater than or equal to zero.", NULL);
+		return vy_rest_refuse(rest, 416, "PGRST103", "Requested range not satisfiable", "Limit should be greater than or equal to zero.",
+							  NULL);
 	return true;
 }
 
@@ -334,7 +331,8 @@ read_offset(VyRest *rest, VyRestCursor *in)
 	if (!parse_count(in, &rest->query.offset))
 		return false;
 	if (rest->query.offset < 0)
-		return vy_rest_refuse(rest, 416, "PGRST103", "Requested range not satisfiable", "Offset should be greater than or equal to zero.", NULL);
+		return vy_rest_refuse(rest, 416, "PGRST103", "Requested range not satisfiable", "Offset should be greater than or equal to zero.",
+							  NULL);
 	return true;
 }
 
@@ -396,7 +394,8 @@ parse_name(VyRestCursor *in, char **out)
 	while (in->at[n])
 	{
 		unsigned char c = (unsigned char) in->at[n];
-		bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' || c == ' ' || c >= 0x80;
+		bool word =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' || c == ' ' || c >= 0x80;
 
 		if (!word && !(c == '-' && n > 0 && in->at[n + 1] != '>'))
 			break;
@@ -476,7 +475,8 @@ parse_error(VyRest *rest, const char *what, const VyRestCursor *in, const char *
 		details = psprintf("unexpected \"%.*s\"%s%s", pg_mblen(in->at), in->at, expecting ? " expecting " : "", expecting ? expecting : "");
 	else
 		details = psprintf("unexpected end of input%s%s", expecting ? " expecting " : "", expecting ? expecting : "");
-	return vy_rest_refuse(rest, 400, "PGRST100", psprintf("\"failed to parse %s (%s)\" (line 1, column %zu)", what, in->start, column), details, NULL);
+	return vy_rest_refuse(rest, 400, "PGRST100", psprintf("\"failed to parse %s (%s)\" (line 1, column %zu)", what, in->start, column),
+						  details, NULL);
 }
 
 /* NULL: not decodable. */

@@ -1,10 +1,10 @@
 /*
  * plans.c: a bounded cache of saved plans per backend, keyed by SQL text and role.
  *
- * The role is part of the key because a plan under row-level security belongs to one role: shared by two it would be replanned at each change.
- * PostgreSQL infers the type of each parameter when the statement is prepared. A plan that an invalidation has touched is prepared anew, since
- * the inferred types may be others now. Eviction is by clock; a plan that this transaction has run is left alone, for it may be running further
- * down the stack; when nothing can be evicted, or the very plan is running already, the statement is planned for once.
+ * The role is part of the key because a plan under row-level security belongs to one role: shared by two it would be replanned at each
+ * change. PostgreSQL infers the type of each parameter when the statement is prepared. A plan that an invalidation has touched is prepared
+ * anew, since the inferred types may be others now. Eviction is by clock; a plan that this transaction has run is left alone, for it may be
+ * running further down the stack; when nothing can be evicted, or the very plan is running already, the statement is planned for once.
  */
 #include "rest/plans.h"
 
@@ -249,7 +249,8 @@ bind(const SavedPlan *plan, const VyRestSql *sql)
 		param->ptype = plan->types[i];
 		param->pflags = PARAM_FLAG_CONST;
 		param->isnull = sql->params[i].value == NULL;
-		param->value = InputFunctionCall(&unconstify(SavedPlan *, plan)->inputs[i], unconstify(char *, sql->params[i].value), plan->ioparams[i], -1);
+		param->value =
+			InputFunctionCall(&unconstify(SavedPlan *, plan)->inputs[i], unconstify(char *, sql->params[i].value), plan->ioparams[i], -1);
 	}
 	return params;
 }

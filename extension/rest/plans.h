@@ -9,8 +9,8 @@
 typedef enum VyRestShape
 {
 	VY_REST_NOTHING, /* rows are only counted */
-	VY_REST_ROWS,	 /* {"name":value,...},... */
-	VY_REST_VALUES	 /* the first column of each row: value,... */
+	VY_REST_ROWS, /* {"name":value,...},... */
+	VY_REST_VALUES /* the first column of each row: value,... */
 } VyRestShape;
 
 /* Runs as the current user, appends to out (NULL for VY_REST_NOTHING), returns the number of rows. */

@@ -12,7 +12,7 @@
 typedef struct Preference
 {
 	const char *name;
-	size_t offset;				  /* of its int in VyRestPrefer */
+	size_t offset; /* of its int in VyRestPrefer */
 	const char *names[MAX_NAMES]; /* its values are 1, 2, 3 */
 } Preference;
 
@@ -71,7 +71,8 @@ vy_rest_begin(VyRest *rest, VyRequest *request, VyResponse *response, bool funct
 	memset(rest, 0, sizeof(VyRest));
 	rest->request = request;
 	rest->response = response;
-	return vy_rest_profile(rest, vy_request_header(request, request->method & (VY_GET | VY_HEAD | VY_OPTIONS) ? "accept-profile" : "content-profile")) &&
+	return vy_rest_profile(rest, vy_request_header(request, request->method & (VY_GET | VY_HEAD | VY_OPTIONS) ? "accept-profile"
+																											  : "content-profile")) &&
 		   vy_rest_parse(rest, function) && vy_rest_headers(rest);
 }
 

@@ -71,8 +71,9 @@ vy_rest_answer_page(VyRest *rest, int64 rows, int64 total)
 	{
 		vy_response_clear(response);
 		vy_response_headerf(response, "content-range", "*/" INT64_FORMAT, total);
-		return vy_rest_refuse(rest, 416, "PGRST103", "Requested range not satisfiable",
-							  psprintf("An offset of " INT64_FORMAT " was requested, but there are only " INT64_FORMAT " rows.", offset, total), NULL);
+		return vy_rest_refuse(
+			rest, 416, "PGRST103", "Requested range not satisfiable",
+			psprintf("An offset of " INT64_FORMAT " was requested, but there are only " INT64_FORMAT " rows.", offset, total), NULL);
 	}
 	if (rest->singular && rows != 1)
 	{

@@ -1,11 +1,12 @@
 /*
- * routes.c: the rows of /rest/v1, its settings, OPTIONS, the refusals of what is no resource, and the SQL of a request for vyricon.explain().
+ * routes.c: the rows of /rest/v1, its settings, OPTIONS, the refusals of what is no resource, and the SQL of a request for
+ * vyricon.explain().
  */
 #include "rest/plans.h"
 
+#include <limits.h>
+
 #include "catalog/pg_class.h"
-#include "executor/executor.h"
-#include "nodes/bitmapset.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/rel.h"
 
@@ -50,15 +51,15 @@ vy_rest_init(void)
 static void
 refuse_method(VyRequest *request, VyResponse *response)
 {
-	vy_refuse(request, response, 405, "PGRST117", psprintf("Unsupported HTTP method: %.*s", (int) request->method_name.n, request->method_name.p), NULL,
-			  NULL);
+	vy_refuse(request, response, 405, "PGRST117",
+			  psprintf("Unsupported HTTP method: %.*s", (int) request->method_name.n, request->method_name.p), NULL, NULL);
 }
 
 static void
 refuse_call_method(VyRequest *request, VyResponse *response)
 {
-	vy_refuse(request, response, 405, "PGRST101", psprintf("Cannot use the %.*s method on RPC", (int) request->method_name.n, request->method_name.p),
-			  NULL, NULL);
+	vy_refuse(request, response, 405, "PGRST101",
+			  psprintf("Cannot use the %.*s method on RPC", (int) request->method_name.n, request->method_name.p), NULL, NULL);
 }
 
 static void

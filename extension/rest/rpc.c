@@ -1,7 +1,7 @@
 /*
  * rpc.c: calls of functions.
- * Arguments are passed by name, typed as declared. A function that is not volatile runs read-only, whatever the method. What it returns is read
- * like a table: select, filters, order and limit apply to its columns.
+ * Arguments are passed by name, typed as declared. A function that is not volatile runs read-only, whatever the method. What it returns is
+ * read like a table: select, filters, order and limit apply to its columns.
  */
 #include "rest/body.h"
 #include "rest/functions.h"
@@ -128,7 +128,8 @@ read_query(VyRest *rest, const char *name, VyRestFunction **function, List **inp
 
 		input->text = linitial(argument->values);
 		if (!input->absent && list_length(argument->values) > 1)
-			return vy_rest_refuse(rest, 400, "PGRST100", psprintf("the parameter \"%s\" was given more than once", argument->name), NULL, NULL);
+			return vy_rest_refuse(rest, 400, "PGRST100", psprintf("the parameter \"%s\" was given more than once", argument->name), NULL,
+								  NULL);
 		if (!input->absent || *input->text == '{')
 			continue;
 		/* A VARIADIC argument: its values as a JSON array, which the declared type is made of. */
@@ -228,7 +229,8 @@ answer_value(VyRest *rest, const VyRestFunction *function, VyRestSql *sql)
 	if (rows == 0)
 		appendStringInfoString(&response->body, "null");
 	if (rest->prefer.handling == 1 && rest->prefer.max_affected >= 0)
-		vy_rest_raise(400, "PGRST128", "Function must return SETOF or TABLE when max-affected preference is used with handling=strict", NULL);
+		vy_rest_raise(400, "PGRST128", "Function must return SETOF or TABLE when max-affected preference is used with handling=strict",
+					  NULL);
 	vy_rest_answer_type(rest);
 	vy_rest_answer_range(rest, 0, 1, rest->prefer.count != VY_REST_COUNT_NONE ? 1 : -1);
 	vy_rest_preference_applied(rest, false, false);
@@ -249,7 +251,8 @@ answer_rows(VyRest *rest, const VyRestFunction *function, VyRestSql *sql, List *
 		appendStringInfoChar(body, ']');
 	/* What the function may have written must not stay behind a refusal. */
 	if (rest->singular && rows != 1)
-		vy_rest_raise(406, "PGRST116", "Cannot coerce the result to a single JSON object", psprintf("The result contains " INT64_FORMAT " rows", rows));
+		vy_rest_raise(406, "PGRST116", "Cannot coerce the result to a single JSON object",
+					  psprintf("The result contains " INT64_FORMAT " rows", rows));
 	if (rest->prefer.handling == 1 && rest->prefer.max_affected >= 0 && rows > rest->prefer.max_affected)
 		vy_rest_raise(400, "PGRST124", "Query result exceeds max-affected preference constraint",
 					  psprintf("The query affects " INT64_FORMAT " rows", rows));
@@ -298,8 +301,8 @@ vy_rest_function_options(VyRequest *request, VyResponse *response)
 	foreach (cell, functions)
 		reads |= !((VyRestFunction *) lfirst(cell))->volatile_;
 	if (!functions)
-		(void) vy_rest_refuse(&rest, 404, "PGRST202", psprintf("Could not find the function %s.%s in the schema cache", rest.schema, name), NULL,
-							  NULL);
+		(void) vy_rest_refuse(&rest, 404, "PGRST202", psprintf("Could not find the function %s.%s in the schema cache", rest.schema, name),
+							  NULL, NULL);
 	else
 		vy_response_header(response, "allow", reads ? VY_STR("OPTIONS,GET,HEAD,POST") : VY_STR("OPTIONS,POST"));
 }

@@ -8,9 +8,9 @@
 
 typedef struct VyRestParam
 {
-	Oid type;		   /* InvalidOid: PostgreSQL infers it */
+	Oid type; /* InvalidOid: PostgreSQL infers it */
 	const char *value; /* NULL: null */
-	int at;			   /* where "$n" begins in the text */
+	int at; /* where "$n" begins in the text */
 } VyRestParam;
 
 typedef struct VyRestSql

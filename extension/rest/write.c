@@ -14,9 +14,9 @@ typedef struct Mutation
 	VyRest *rest;
 	VyRestSql sql;
 	VyRestShape shape;
-	bool ordered;	/* the representation is sorted: a CTE around the statement */
-	List *key;		/* primary key, for Location */
-	bool resolved;	/* resolution= applies */
+	bool ordered; /* the representation is sorted: a CTE around the statement */
+	List *key; /* primary key, for Location */
+	bool resolved; /* resolution= applies */
 	bool merges;
 	StringInfoData scratch; /* the key's values, for Location */
 } Mutation;
@@ -334,8 +334,9 @@ write_conflict(Mutation *m, List *inputs)
 		vy_rest_sql_name(&m->sql, ((VyRestInput *) lfirst(cell))->name);
 	}
 	/* Counts the rows that were there already: what tells 200 from 201. */
-	vy_rest_sql_text(&m->sql, " WHERE pg_catalog.set_config('pgrst.merged', (coalesce(nullif(pg_catalog.current_setting('pgrst.merged', true), "
-							  "''), '0')::pg_catalog.int8 + 1)::pg_catalog.text, true) <> ''");
+	vy_rest_sql_text(&m->sql,
+					 " WHERE pg_catalog.set_config('pgrst.merged', (coalesce(nullif(pg_catalog.current_setting('pgrst.merged', true), "
+					 "''), '0')::pg_catalog.int8 + 1)::pg_catalog.text, true) <> ''");
 	return true;
 }
 
