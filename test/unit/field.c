@@ -33,6 +33,14 @@ static const Case values[] = {
 	{VY_STR("a\x7f"), false, "a DEL in a value"},
 };
 
+static const Case targets[] = {
+	{VY_STR("/a?b=%20&c"), true, "a target of visible ASCII"},
+	{VY_STR("/a b"), false, "a target with a blank"},
+	{VY_STR("/\xc3\xbc"), false, "a target beyond ASCII"},
+	{VY_STR("/a?b=%00"), false, "a target with an escaped NUL"},
+	{VY_STR("/a%0"), true, "a target that ends in half an escape (the path check and the query's reader see to it)"},
+};
+
 static const Case ids[] = {
 	{VY_STR("0aZ-9"), true, "an id of letters, digits, hyphens"},
 	{VY_STR(""), false, "an empty id"},
@@ -88,6 +96,7 @@ main(void)
 {
 	check(names, LENGTH(names), vy_field_name_ok);
 	check(values, LENGTH(values), vy_field_value_ok);
+	check(targets, LENGTH(targets), vy_field_target_ok);
 	check(ids, LENGTH(ids), vy_field_id_ok);
 	for (size_t i = 0; i < LENGTH(lengths); i++)
 	{
