@@ -161,9 +161,6 @@ vy_backend_lose(VyBackend *backend, const char *why)
 	}
 }
 
-/* --- setting up
- * ------------------------------------------------------------------------------------------------------------------------------- */
-
 static void
 begin_setup(VyBackend *backend)
 {
@@ -247,14 +244,11 @@ take_setup_result(VyBackend *backend, PGresult *result)
 	vy_backend_lose(backend, "the database is not set up: run vyricon init");
 }
 
-/* --- the pipeline
- * ------------------------------------------------------------------------------------------------------------------------------ */
-
 void
 vy_backend_send(VyBackend *backend, VyRequest *request)
 {
 	const Statement *statement = &statements[request->failing ? STATEMENT_FAILED : STATEMENT_WIRE];
-	const char *values[2] = {(const char *) request->packed, request->fields};
+	const char *values[2] = {(const char *) request->packed, (const char *) request->fields};
 	int lengths[2] = {(int) request->packed_len, (int) request->fields_len};
 
 	request->next = NULL;

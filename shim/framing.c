@@ -81,21 +81,6 @@ check_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_l
 }
 
 static bool
-target_ok(VyStr target, VyStr path)
-{
-	for (size_t i = 0; i < target.n; i++)
-	{
-		unsigned char c = (unsigned char) target.p[i];
-
-		if (c <= ' ' || c >= 0x7f)
-			return false;
-		if (c == '%' && i + 2 < target.n && target.p[i + 1] == '0' && target.p[i + 2] == '0')
-			return false;
-	}
-	return vy_url_path_ok(path);
-}
-
-static bool
 version_ok(const char *version, bool *newer)
 {
 	*newer = strcmp(version, "HTTP/1.1") == 0;
@@ -111,7 +96,7 @@ judge(const Head *head, bool newer, VyStr target, VyStr path)
 		return VY_BAD_HEAD;
 	if (head->refusal != VY_ACCEPTED)
 		return head->refusal;
-	return target_ok(target, path) ? VY_ACCEPTED : VY_BAD_TARGET;
+	return vy_field_target_ok(target) && vy_url_path_ok(path) ? VY_ACCEPTED : VY_BAD_TARGET;
 }
 
 VyRefusal

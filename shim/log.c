@@ -44,7 +44,6 @@ void
 vy_log_request(VyRequest *request)
 {
 	VyLoop *loop = request->client->loop;
-	char line[LINE_MAX];
 	char peer[VY_PEER_TEXT];
 	char path[FIELD_MAX];
 	char method[32];
@@ -57,16 +56,13 @@ vy_log_request(VyRequest *request)
 	vy_peer_print(peer, &request->client->peer);
 	vy_field_quote(path, sizeof(path), vy_str(request->target, request->path_len));
 	vy_field_quote(method, sizeof(method), vy_cstr(request->method));
-	n = snprintf(line, sizeof(line),
+	if (loop->log_len + LINE_MAX > sizeof(loop->log))
+		vy_log_flush(loop);
+	n = snprintf(loop->log + loop->log_len, LINE_MAX,
 				 "{\"ts\":\"%s\",\"id\":\"%s\",\"method\":%s,\"path\":%s,\"status\":%u,\"ms\":%.3f,\"bytes\":%zu,\"peer\":\"%s\"}\n", when,
 				 request->id, method, path, request->status, (double) (loop->now_us - request->began_us) / 1000.0, request->answer_bytes,
 				 peer);
-	if (n <= 0 || (size_t) n >= sizeof(line))
-		return;
-	if (loop->log_len + (size_t) n > sizeof(loop->log))
-		vy_log_flush(loop);
-	memcpy(loop->log + loop->log_len, line, (size_t) n);
-	loop->log_len += (size_t) n;
+	loop->log_len += n > 0 && n < LINE_MAX ? (size_t) n : 0;
 }
 
 void

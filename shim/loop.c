@@ -26,27 +26,17 @@ static const long *const durations_ms[VY_DEADLINE_KINDS] = {
 	[VY_DEADLINE_SEND] = &vy_options.send_timeout_ms,
 };
 
-int64_t
-vy_clock_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static void
 read_clocks(VyLoop *loop)
 {
+	struct timespec now;
 	struct timespec wall;
 
-	loop->now_us = vy_clock_us();
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	clock_gettime(CLOCK_REALTIME_COARSE, &wall);
+	loop->now_us = (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
 	loop->wall_us = (int64_t) wall.tv_sec * 1000000 + wall.tv_nsec / 1000;
 }
-
-/* --- deadlines
- * --------------------------------------------------------------------------------------------------------------------------------- */
 
 static void
 disarm(VyClient *client)
@@ -110,9 +100,6 @@ next_due(VyLoop *loop)
 		due = loop->stop_by_us;
 	return due;
 }
-
-/* --- turns
- * ------------------------------------------------------------------------------------------------------------------------------------- */
 
 /*
  * How long libmicrohttpd can wait for an event; -1: as long as it takes. A request that waits for the pool looks to it like work that could
@@ -231,8 +218,9 @@ vy_loop_wake(VyLoop *loop)
 {
 	uint64_t one = 1;
 
-	if (write(loop->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		vy_log_event("wake_failed", "%s", "");
+	/* it fails only when it is awake anyway */
+	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
+		errno = 0;
 }
 
 static bool
@@ -285,6 +273,8 @@ vy_loop_free(VyLoop *loop)
 		VyRequest *request = loop->free_requests;
 
 		loop->free_requests = request->next;
+		free(request->packed);
+		free(request->target);
 		free(request);
 	}
 	close(loop->epoll_fd);

@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#include "base/textarray.h"
+
 #define READ_BACKENDS 4
 #define READ_DEPTH 8
 #define WRITE_DEPTH 2
@@ -39,9 +41,6 @@ static const struct
 
 static const int field_codes[NFIELDS] = {PG_DIAG_SQLSTATE,    PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_MESSAGE_DETAIL, PG_DIAG_MESSAGE_HINT,
 										 PG_DIAG_SCHEMA_NAME, PG_DIAG_TABLE_NAME,      PG_DIAG_COLUMN_NAME,    PG_DIAG_CONSTRAINT_NAME};
-
-/* --- queues
- * ------------------------------------------------------------------------------------------------------------------------------------ */
 
 static void
 enqueue(VyPool *pool, VyRequest *request, bool first)
@@ -85,21 +84,19 @@ refuse(VyRequest *request, VyRefusal why)
 	vy_server_finish(request);
 }
 
-/* --- choosing
- * ---------------------------------------------------------------------------------------------------------------------------------- */
-
 /* Hash of the method and the first four segments of the path. */
 static uint32_t
 route_slot(const VyRequest *request)
 {
+	const char *target = request->target;
 	uint32_t hash = 2166136261u ^ (uint8_t) request->method[0] ^ (uint32_t) (uint8_t) request->method[1] << 8;
 	int segments = 0;
 
 	for (size_t i = 0; i < request->path_len; i++)
 	{
-		if (request->target[i] == '/' && ++segments > 4)
+		if (target[i] == '/' && ++segments > 4)
 			break;
-		hash = (hash ^ (uint8_t) request->target[i]) * 16777619u;
+		hash = (hash ^ (uint8_t) target[i]) * 16777619u;
 	}
 	return hash % VY_ROUTE_SLOTS;
 }
@@ -190,50 +187,19 @@ vy_pool_submit(VyRequest *request)
 		enqueue(pool, request, false);
 }
 
-/* --- what came back
- * ------------------------------------------------------------------------------------------------------------------------------ */
-
-static void
-put_be32(char *at, int32_t value)
-{
-	for (int i = 0; i < 4; i++)
-		at[i] = (char) (uint8_t) ((uint32_t) value >> (8 * (3 - i)));
-}
-
-/* A text[] in PostgreSQL's binary form: dimensions, has-nulls, element type 25, size, lower bound; then length and bytes of each. */
+/* The error's fields, for http_failed(). */
 static bool
 pack_fields(VyRequest *request)
 {
-	size_t size = 20;
-	char *at;
+	VyStr fields[NFIELDS];
 
 	for (int i = 0; i < NFIELDS; i++)
-	{
-		const char *text = PQresultErrorField(request->result, field_codes[i]);
-
-		size += 4 + (text ? strlen(text) : 0);
-	}
-	at = request->fields = malloc(size);
-	if (!at)
-		return false;
-	request->fields_len = size;
-	put_be32(at, 1);
-	put_be32(at + 4, 1);
-	put_be32(at + 8, 25);
-	put_be32(at + 12, NFIELDS);
-	put_be32(at + 16, 1);
-	at += 20;
-	for (int i = 0; i < NFIELDS; i++)
-	{
-		const char *text = PQresultErrorField(request->result, field_codes[i]);
-		size_t n = text ? strlen(text) : 0;
-
-		put_be32(at, text ? (int32_t) n : -1);
-		if (n > 0)
-			memcpy(at + 4, text, n);
-		at += 4 + n;
-	}
-	return true;
+		fields[i] = vy_cstr(PQresultErrorField(request->result, field_codes[i]));
+	request->fields_len = vy_textarray_size(fields, NFIELDS);
+	request->fields = malloc(request->fields_len);
+	if (request->fields)
+		vy_textarray_write(request->fields, fields, NFIELDS);
+	return request->fields != NULL;
 }
 
 static ErrorClass
@@ -324,20 +290,16 @@ vy_pool_done(VyBackend *backend, VyRequest *request)
 		refuse(request, VY_INTERNAL);
 }
 
-/* --- turns and ends
- * ---------------------------------------------------------------------------------------------------------------------------- */
-
 static void
 expire(VyPool *pool)
 {
 	int64_t wait = vy_options.queue_wait_ms * 1000;
 
+	bool hopeless = pool->nready == 0 && pool->not_ready;
+
 	for (int lane = 0; lane < VY_LANES; lane++)
-		while (pool->lanes[lane].first && pool->loop->now_us - pool->lanes[lane].first->queued_us >= wait)
-			refuse(dequeue(pool, (VyLane) lane), pool->nready > 0 ? VY_QUEUE_FULL : VY_DATABASE_GONE);
-	for (int lane = 0; pool->nready == 0 && pool->not_ready && lane < VY_LANES; lane++)
-		while (pool->lanes[lane].first)
-			refuse(dequeue(pool, (VyLane) lane), VY_NOT_READY);
+		while (pool->lanes[lane].first && (hopeless || pool->loop->now_us - pool->lanes[lane].first->queued_us >= wait))
+			refuse(dequeue(pool, (VyLane) lane), hopeless ? VY_NOT_READY : pool->nready > 0 ? VY_QUEUE_FULL : VY_DATABASE_GONE);
 }
 
 static int64_t
@@ -422,11 +384,7 @@ vy_pool_fail_all(VyPool *pool)
 {
 	for (int i = 0; i < pool->nbackends; i++)
 		if (pool->backends[i].state != VY_BACKEND_DOWN)
-		{
-			for (VyRequest *request = pool->backends[i].first; request; request = request->next)
-				request->lost_once = true;
 			vy_backend_lose(&pool->backends[i], "stopping");
-		}
 	for (int lane = 0; lane < VY_LANES; lane++)
 		while (pool->lanes[lane].first)
 			refuse(dequeue(pool, (VyLane) lane), VY_STOPPING);

@@ -190,7 +190,8 @@ vy_serve(const char *command, const char *argument)
 	for (int i = 1; i < vy_options.loops; i++)
 		if (pthread_create(&threads[i], NULL, vy_loop_run, loops[i]) != 0)
 			return 1;
-	vy_log_event("serving", ",\"host\":\"%s\",\"port\":%d,\"pid\":%d,\"version\":\"%s\"", vy_options.host, port, (int) getpid(), VY_VERSION);
+	vy_log_event("serving", ",\"host\":\"%s\",\"port\":%d,\"pid\":%d,\"version\":\"%s\"", vy_options.host, port, (int) getpid(),
+				 VY_VERSION);
 	if (vy_options.admin_port >= 0 && !vy_admin_start(loops, (int) vy_options.loops))
 		return 1;
 	notify("READY=1");

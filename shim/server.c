@@ -16,6 +16,7 @@
 
 #define MAX_FREE_REQUESTS 1024
 #define FIRST_BODY 65536
+#define KEEP_PACKED 4096
 /* cleared by libmicrohttpd after each request, so it is as small as a head of 32 KiB, less what stands around it, allows */
 #define CONNECTION_MEMORY 32768
 
@@ -34,9 +35,6 @@ static const struct
 	bool read_only;
 } methods[] = {{"GET", true}, {"POST", false}, {"PATCH", false}, {"DELETE", false}, {"PUT", false}, {"HEAD", true}, {"OPTIONS", true}};
 
-/* --- a request's memory
- * ---------------------------------------------------------------------------------------------------------------------- */
-
 static VyRequest *
 new_request(VyLoop *loop)
 {
@@ -48,29 +46,28 @@ new_request(VyLoop *loop)
 		loop->nfree--;
 	}
 	else
-		request = malloc(sizeof(*request));
+		request = calloc(1, sizeof(*request));
 	if (!request)
 		return NULL;
-	memset(request, 0, offsetof(VyRequest, small_target));
+	memset(request, 0, offsetof(VyRequest, target));
 	request->loop = loop;
 	loop->nrequests++;
 	return request;
 }
 
+/* Its buffers stay with it, unless they have grown. */
 static void
 free_request(VyRequest *request)
 {
 	VyLoop *loop = request->loop;
 
-	if (request->target != request->small_target)
-		free(request->target);
-	if (request->packed != request->small_packed)
-		free(request->packed);
 	free(request->fields);
 	PQclear(request->result);
 	loop->nrequests--;
-	if (loop->nfree >= MAX_FREE_REQUESTS)
+	if (loop->nfree >= MAX_FREE_REQUESTS || request->packed_cap > KEEP_PACKED)
 	{
+		free(request->packed);
+		free(request->target);
 		free(request);
 		return;
 	}
@@ -80,30 +77,16 @@ free_request(VyRequest *request)
 }
 
 static bool
-reserve_packed(VyRequest *request, size_t cap)
+reserve(void **bytes, size_t *cap, size_t need)
 {
-	uint8_t *grown;
+	void *grown = need > *cap ? realloc(*bytes, need) : *bytes;
 
-	if (cap <= request->packed_cap)
-		return true;
-	if (!request->packed && cap <= sizeof(request->small_packed))
-	{
-		request->packed = request->small_packed;
-		request->packed_cap = sizeof(request->small_packed);
-		return true;
-	}
-	grown = request->packed == request->small_packed ? malloc(cap) : realloc(request->packed, cap);
 	if (!grown)
 		return false;
-	if (request->packed == request->small_packed)
-		memcpy(grown, request->packed, request->packed_len);
-	request->packed = grown;
-	request->packed_cap = cap;
+	*cap = need > *cap ? need : *cap;
+	*bytes = grown;
 	return true;
 }
-
-/* --- request ids
- * ------------------------------------------------------------------------------------------------------------------------------ */
 
 static bool
 take_id(VyRequest *request, VyStr id)
@@ -135,9 +118,6 @@ make_id(VyRequest *request)
 	}
 	request->id[32] = '\0';
 }
-
-/* --- from the head to the packed request
- * ------------------------------------------------------------------------------------------------------ */
 
 static enum MHD_Result
 collect_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len, const char *value, size_t value_len)
@@ -190,7 +170,7 @@ pack_head(VyRequest *request, struct MHD_Connection *connection, size_t content_
 		.nheaders = collector.nheaders,
 	};
 	size = vy_wire_request_size(&wire);
-	if (!reserve_packed(request, size + (content_length < FIRST_BODY ? content_length : FIRST_BODY)) ||
+	if (!reserve(&request->packed, &request->packed_cap, size + (content_length < FIRST_BODY ? content_length : FIRST_BODY)) ||
 		!vy_wire_request_write(request->packed, size, &wire))
 		return false;
 	request->packed_len = size;
@@ -205,9 +185,9 @@ append_body(VyRequest *request, const char *bytes, size_t n)
 
 	if (need - request->body_at > (size_t) vy_options.max_body)
 		return false;
-	if (need > request->packed_cap && !reserve_packed(request, need > 2 * request->packed_cap ? need : 2 * request->packed_cap))
+	if (need > request->packed_cap && !reserve(&request->packed, &request->packed_cap, 2 * need))
 		return false;
-	memcpy(request->packed + request->packed_len, bytes, n);
+	memcpy((uint8_t *) request->packed + request->packed_len, bytes, n);
 	request->packed_len = need;
 	return true;
 }
@@ -216,7 +196,7 @@ static void
 pack_body_length(VyRequest *request)
 {
 	size_t n = request->packed_len - request->body_at;
-	uint8_t *at = request->packed + request->body_at - 4;
+	uint8_t *at = (uint8_t *) request->packed + request->body_at - 4;
 
 	for (int i = 0; i < 4; i++)
 		at[i] = (uint8_t) (n >> (8 * (3 - i)));
@@ -238,12 +218,7 @@ static enum MHD_Result
 refuse_head(VyRequest *request, struct MHD_Connection *connection, VyRefusal why)
 {
 	if (!request->id[0])
-	{
-		const char *id = why == VY_BAD_HEAD ? NULL : MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "x-request-id");
-
-		if (!id || !take_id(request, vy_cstr(id)))
-			make_id(request);
-	}
+		make_id(request);
 	vy_count(&request->loop->counters.refused, 1);
 	return vy_refuse(request, connection, why);
 }
@@ -278,7 +253,7 @@ end_request(VyRequest *request, struct MHD_Connection *connection)
 	vy_loop_deadline(request->client, VY_DEADLINE_NONE);
 	if (request->read_only && vy_static_answer(request->loop->files, request, connection, &result))
 		return result;
-	if (!request->packed && !pack_head(request, connection, 0))
+	if (!request->packed_len && !pack_head(request, connection, 0))
 		return refuse_head(request, connection, VY_INTERNAL);
 	if (!vy_pool_admit(request))
 		return refuse_head(request, connection, request->refusal);
@@ -288,9 +263,6 @@ end_request(VyRequest *request, struct MHD_Connection *connection)
 	vy_pool_submit(request);
 	return MHD_YES;
 }
-
-/* --- callbacks
- * --------------------------------------------------------------------------------------------------------------------------------- */
 
 static enum MHD_Result
 on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *upload,
@@ -355,8 +327,7 @@ on_target(void *cls, const char *uri, struct MHD_Connection *connection)
 	request->began_us = loop->now_us;
 	request->target_len = strlen(uri);
 	request->path_len = query ? (size_t) (query - uri) : request->target_len;
-	request->target = request->target_len < sizeof(request->small_target) ? request->small_target : malloc(request->target_len + 1);
-	if (!request->target)
+	if (!reserve(&request->target, &request->target_cap, request->target_len + 1))
 	{
 		free_request(request);
 		return NULL;

@@ -49,9 +49,6 @@ typedef enum VyRefusal
 	VY_INTERNAL
 } VyRefusal;
 
-/* --- deadlines: one list per kind, each with one duration, so every list is sorted and arming costs nothing
- * ------------------------------- */
-
 typedef enum VyDeadlineKind
 {
 	VY_DEADLINE_NONE,
@@ -67,9 +64,6 @@ typedef struct VyDeadlineList
 	VyClient *first;
 	VyClient *last;
 } VyDeadlineList;
-
-/* --- one connection, one request
- * ------------------------------------------------------------------------------------------------------------ */
 
 struct VyClient
 {
@@ -121,22 +115,19 @@ struct VyRequest
 	PGresult *result;
 	const char *method;
 	const char *uri; /* in libmicrohttpd's buffer: for the framing check only */
-	char *target; /* a copy: libmicrohttpd decodes its own in place */
 	size_t target_len;
 	size_t path_len;
 	char id[65];
-	uint8_t *packed;
 	size_t packed_len;
-	size_t packed_cap;
 	size_t body_at; /* offset of the body in packed */
-	char *fields; /* of the error, packed for http_failed() */
+	uint8_t *fields; /* of the error, packed for http_failed() */
 	size_t fields_len;
-	char small_target[512];
-	uint8_t small_packed[2048];
+	/* from here on kept for the next request */
+	void *target; /* a copy: libmicrohttpd decodes its own in place */
+	size_t target_cap;
+	void *packed;
+	size_t packed_cap;
 };
-
-/* --- counters: each has one writer, so no locked instruction
- * ------------------------------------------------------------------------------- */
 
 typedef _Atomic uint64_t VyCounter;
 
@@ -164,9 +155,6 @@ vy_count(VyCounter *counter, int64_t by)
 }
 
 extern const int vy_latency_bounds_us[VY_LATENCY_BUCKETS - 1];
-
-/* --- the loop
- * -------------------------------------------------------------------------------------------------------------------------------- */
 
 struct VyLoop
 {
@@ -208,7 +196,6 @@ bool vy_loop_watch_signals(VyLoop *loop, int fd);
 void vy_loop_wake(VyLoop *loop);
 void vy_loop_free(VyLoop *loop);
 void vy_loop_deadline(VyClient *client, VyDeadlineKind kind);
-int64_t vy_clock_us(void);
 
 /* server.c */
 struct MHD_Daemon *vy_server_start(VyLoop *loop);

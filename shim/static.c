@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/media.h"
 #include "base/url.h"
 
 #define SLOTS 4096
@@ -21,7 +22,6 @@
 #define MAX_DEPTH 16
 #define IN_MEMORY (1 << 20)
 #define CHECK_EVERY_US 1000000
-#define HTML "text/html; charset=utf-8"
 
 typedef struct File
 {
@@ -39,28 +39,6 @@ struct VyStatic
 {
 	int fd;
 	File *slots[SLOTS];
-};
-
-static const struct
-{
-	const char *suffix;
-	const char *type;
-} types[] = {
-	{".html", HTML},
-	{".css", "text/css; charset=utf-8"},
-	{".js", "text/javascript; charset=utf-8"},
-	{".mjs", "text/javascript; charset=utf-8"},
-	{".json", "application/json"},
-	{".webmanifest", "application/manifest+json"},
-	{".svg", "image/svg+xml"},
-	{".png", "image/png"},
-	{".jpg", "image/jpeg"},
-	{".gif", "image/gif"},
-	{".webp", "image/webp"},
-	{".ico", "image/x-icon"},
-	{".woff2", "font/woff2"},
-	{".txt", "text/plain; charset=utf-8"},
-	{".wasm", "application/wasm"},
 };
 
 static const struct
@@ -90,24 +68,6 @@ same_time(struct timespec a, struct timespec b)
 {
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
-
-static const char *
-type_of(const char *path)
-{
-	size_t n = strlen(path);
-
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-	{
-		size_t m = strlen(types[i].suffix);
-
-		if (n > m && strcmp(path + n - m, types[i].suffix) == 0)
-			return types[i].type;
-	}
-	return "application/octet-stream";
-}
-
-/* --- the table of paths
- * ------------------------------------------------------------------------------------------------------------------------- */
 
 static void
 add_file(VyStatic *files, const char *path)
@@ -209,19 +169,16 @@ vy_static_free(VyStatic *files)
 	free(files);
 }
 
-/* --- a file's answers
- * ---------------------------------------------------------------------------------------------------------------------------- */
-
 static bool
 add_file_headers(struct MHD_Response *response, const File *file)
 {
-	const char *type = type_of(file->path);
+	const char *type = vy_media_type(vy_cstr(file->path));
 	bool ok = response && MHD_add_response_header(response, "etag", file->etag) == MHD_YES;
 
 	for (size_t i = 0; i < sizeof(file_headers) / sizeof(file_headers[0]); i++)
 		ok = ok && MHD_add_response_header(response, file_headers[i].name, file_headers[i].value) == MHD_YES;
 	ok = ok && MHD_add_response_header(response, "content-type", type) == MHD_YES;
-	if (ok && strcmp(type, HTML) == 0)
+	if (ok && strcmp(type, VY_MEDIA_HTML) == 0)
 		ok = MHD_add_response_header(response, "content-security-policy", page_policy) == MHD_YES;
 	return ok;
 }

@@ -55,6 +55,15 @@ vy_field_length(VyStr value, size_t *out)
 }
 
 bool
+vy_field_target_ok(VyStr target)
+{
+	for (size_t i = 0; i < target.n; i++)
+		if (target.p[i] <= ' ' || target.p[i] >= 0x7f || (target.n - i >= 3 && memcmp(target.p + i, "%00", 3) == 0))
+			return false;
+	return true;
+}
+
+bool
 vy_field_id_ok(VyStr id)
 {
 	for (size_t i = 0; i < id.n; i++)

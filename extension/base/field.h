@@ -15,6 +15,9 @@ bool vy_field_value_ok(VyStr value);
 /* Digits only, at most 15 of them. */
 VY_MUST_CHECK bool vy_field_length(VyStr value, size_t *out);
 
+/* The bytes of a request target: visible ASCII, and no escaped NUL. */
+bool vy_field_target_ok(VyStr target);
+
 /* A request id that a client may choose: [A-Za-z0-9-]{1,64}. */
 bool vy_field_id_ok(VyStr id);
 

@@ -1,0 +1,46 @@
+/*
+ * media.c: file names to content types, as rows.
+ */
+#include "base/media.h"
+
+static const struct
+{
+	const char *suffix;
+	const char *type;
+} types[] = {
+	{".html", VY_MEDIA_HTML},
+	{".css", "text/css; charset=utf-8"},
+	{".js", "text/javascript; charset=utf-8"},
+	{".mjs", "text/javascript; charset=utf-8"},
+	{".json", "application/json"},
+	{".map", "application/json"},
+	{".webmanifest", "application/manifest+json"},
+	{".svg", "image/svg+xml"},
+	{".png", "image/png"},
+	{".jpg", "image/jpeg"},
+	{".jpeg", "image/jpeg"},
+	{".gif", "image/gif"},
+	{".webp", "image/webp"},
+	{".avif", "image/avif"},
+	{".ico", "image/x-icon"},
+	{".woff2", "font/woff2"},
+	{".woff", "font/woff"},
+	{".txt", "text/plain; charset=utf-8"},
+	{".md", "text/markdown; charset=utf-8"},
+	{".xml", "application/xml"},
+	{".pdf", "application/pdf"},
+	{".wasm", "application/wasm"},
+};
+
+const char *
+vy_media_type(VyStr name)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+	{
+		size_t n = strlen(types[i].suffix);
+
+		if (name.n > n && memcmp(name.p + name.n - n, types[i].suffix, n) == 0)
+			return types[i].type;
+	}
+	return "application/octet-stream";
+}

@@ -1,0 +1,14 @@
+/*
+ * media.h: the content type of a file, by its name.
+ */
+#ifndef VY_MEDIA_H
+#define VY_MEDIA_H
+
+#include "base/base.h"
+
+#define VY_MEDIA_HTML "text/html; charset=utf-8"
+
+/* application/octet-stream for a name that says nothing. */
+const char *vy_media_type(VyStr name);
+
+#endif
