@@ -30,8 +30,8 @@ static bool start_at_commit;
 static int purge_period;
 
 static const VySetting settings[] = {
-	{"vyricon.purge_period", "Time between two purges of expired rows; 0 means never.", PGC_SIGHUP, GUC_UNIT_S, PGC_INT, &purge_period, NULL,
-	 600, 0, 86400},
+	{"vyricon.purge_period", "Time between two purges of expired rows; 0 means never.", PGC_SIGHUP, GUC_UNIT_S, PGC_INT, &purge_period,
+	 NULL, 600, 0, 86400},
 };
 
 static const VyJob jobs[] = {
@@ -48,8 +48,9 @@ VY_FUNCTION(vyricon_run_job)
 	const VyJob *job = find_job(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
 	if (vy_jobs_home() != VY_HOME_HERE)
-		ereport(ERROR, (errcode(ERRCODE_VY_CONFLICT), errmsg("no job runs in a database that Vyricon does not call its own"),
-						errhint("SELECT vyricon.setup(); or, for a copy that shall live on its own, SELECT vyricon.setup(adopt => true);")));
+		ereport(ERROR,
+				(errcode(ERRCODE_VY_CONFLICT), errmsg("no job runs in a database that Vyricon does not call its own"),
+				 errhint("SELECT vyricon.setup(); or, for a copy that shall live on its own, SELECT vyricon.setup(adopt => true);")));
 	PG_RETURN_INT64(job->run());
 }
 

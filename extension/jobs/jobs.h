@@ -11,7 +11,7 @@ typedef struct VyJob
 {
 	const char *name;
 	int64 (*run)(void); /* one batch in the transaction of the caller; a count of what was done */
-	const int *period;	/* seconds between two batches; 0: never */
+	const int *period; /* seconds between two batches; 0: never */
 } VyJob;
 
 /* What the worker of a database finds there. */

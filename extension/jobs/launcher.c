@@ -126,7 +126,7 @@ start_what_is_due(void)
 		wait = Min(wait, ms);
 	}
 	LWLockRelease(vy_shm->lock);
-	foreach(lc, due)
+	foreach (lc, due)
 		if (!start_worker(lfirst_oid(lc), cluster.worker_role))
 			break;
 	list_free(due);
@@ -182,7 +182,7 @@ look_into_new(const Cluster *cluster)
 	List *seen = NIL;
 	ListCell *lc;
 
-	foreach(lc, cluster->databases)
+	foreach (lc, cluster->databases)
 	{
 		Oid database = lfirst_oid(lc);
 		VyShmWorker *place = list_member_oid(looked_at, database) ? NULL : vy_place_find(database, true);

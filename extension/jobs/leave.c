@@ -86,7 +86,7 @@ template_to_clear(CreatedbStmt *statement)
 
 	if (HeapTupleIsValid(role))
 		ReleaseSysCache(role);
-	foreach(lc, statement->options)
+	foreach (lc, statement->options)
 	{
 		DefElem *option = lfirst(lc);
 
@@ -111,7 +111,7 @@ drops_extension(const DropStmt *statement)
 
 	if (statement->removeType != OBJECT_EXTENSION)
 		return false;
-	foreach(lc, statement->objects)
+	foreach (lc, statement->objects)
 		if (strcmp(strVal(lfirst(lc)), "vyricon") == 0)
 			return true;
 	return false;

@@ -6,17 +6,19 @@
 
 #include "core/query.h"
 
-VY_QUERY(purge_api_keys, .sql = "DELETE FROM auth.api_keys WHERE id = ANY (ARRAY("
-								"SELECT k.id FROM auth.api_keys AS k WHERE k.expires_at < now() - interval '7 days' "
-								"ORDER BY k.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED))",
+VY_QUERY(purge_api_keys,
+		 .sql = "DELETE FROM auth.api_keys WHERE id = ANY (ARRAY("
+				"SELECT k.id FROM auth.api_keys AS k WHERE k.expires_at < now() - interval '7 days' "
+				"ORDER BY k.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED))",
 		 .expect = SPI_OK_DELETE);
 
 /* A private key goes with its public one. */
-VY_QUERY(purge_signing_keys, .sql = "WITH gone AS (DELETE FROM auth.signing_keys WHERE kid = ANY (ARRAY("
-									"SELECT k.kid FROM auth.signing_keys AS k WHERE k.expires_at < now() - interval '7 days' "
-									"AND k.status IN ('previous', 'revoked') ORDER BY k.expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)) "
-									"RETURNING secret_name), secrets AS (DELETE FROM vyricon.secrets AS s USING gone "
-									"WHERE s.name = gone.secret_name) SELECT gone.secret_name FROM gone",
+VY_QUERY(purge_signing_keys,
+		 .sql = "WITH gone AS (DELETE FROM auth.signing_keys WHERE kid = ANY (ARRAY("
+				"SELECT k.kid FROM auth.signing_keys AS k WHERE k.expires_at < now() - interval '7 days' "
+				"AND k.status IN ('previous', 'revoked') ORDER BY k.expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)) "
+				"RETURNING secret_name), secrets AS (DELETE FROM vyricon.secrets AS s USING gone "
+				"WHERE s.name = gone.secret_name) SELECT gone.secret_name FROM gone",
 		 .expect = SPI_OK_SELECT);
 
 static VyQuery *const purges[] = {

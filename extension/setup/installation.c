@@ -1,8 +1,8 @@
 /*
  * installation.c: the row that ties the tables to one cluster, one database and one root key.
  *
- * A dump carries the row along, so a restored copy, a database made from this one as template and a clone of the cluster with another key do
- * not match it. Such a copy serves requests but runs no job, until somebody who knows says setup(adopt => true).
+ * A dump carries the row along, so a restored copy, a database made from this one as template and a clone of the cluster with another key
+ * do not match it. Such a copy serves requests but runs no job, until somebody who knows says setup(adopt => true).
  */
 #include "setup/installation.h"
 
@@ -27,19 +27,21 @@ VY_QUERY(read_installation, .sql = "SELECT system_identifier, database_oid, root
 		 .expect = SPI_OK_SELECT);
 
 VY_QUERY(write_installation,
-		 .sql = "INSERT INTO vyricon.installation (system_identifier, database_oid, root_key_fingerprint, version) VALUES ($1, $2, $3, $4) "
-				"ON CONFLICT (only_row) DO UPDATE SET system_identifier = excluded.system_identifier, database_oid = excluded.database_oid, "
-				"root_key_fingerprint = excluded.root_key_fingerprint, version = excluded.version, adopted_at = now()",
+		 .sql =
+			 "INSERT INTO vyricon.installation (system_identifier, database_oid, root_key_fingerprint, version) VALUES ($1, $2, $3, $4) "
+			 "ON CONFLICT (only_row) DO UPDATE SET system_identifier = excluded.system_identifier, database_oid = excluded.database_oid, "
+			 "root_key_fingerprint = excluded.root_key_fingerprint, version = excluded.version, adopted_at = now()",
 		 .nargs = 4, .types = {TEXTOID, OIDOID, TEXTOID, TEXTOID}, .expect = SPI_OK_INSERT);
 
-VY_QUERY(write_version, .sql = "UPDATE vyricon.installation SET version = $1 WHERE only_row AND version <> $1", .nargs = 1, .types = {TEXTOID},
-		 .expect = SPI_OK_UPDATE);
+VY_QUERY(write_version, .sql = "UPDATE vyricon.installation SET version = $1 WHERE only_row AND version <> $1", .nargs = 1,
+		 .types = {TEXTOID}, .expect = SPI_OK_UPDATE);
 
 VY_QUERY(next_secret, .sql = "SELECT name FROM vyricon.secrets WHERE name > $1 ORDER BY name LIMIT 1", .nargs = 1, .types = {TEXTOID},
 		 .expect = SPI_OK_SELECT);
 
-VY_QUERY(keys_of_secret, .sql = "SELECT kid, status = 'active' OR status = 'previous' AND public_key IS NOT NULL "
-								"FROM auth.signing_keys WHERE secret_name = $1 AND status <> 'revoked'",
+VY_QUERY(keys_of_secret,
+		 .sql = "SELECT kid, status = 'active' OR status = 'previous' AND public_key IS NOT NULL "
+				"FROM auth.signing_keys WHERE secret_name = $1 AND status <> 'revoked'",
 		 .nargs = 1, .types = {TEXTOID}, .expect = SPI_OK_SELECT);
 
 VY_QUERY(active_keys, .sql = "SELECT secret_name FROM auth.signing_keys WHERE status = 'active'", .expect = SPI_OK_SELECT);
@@ -86,7 +88,8 @@ vy_installation_record(bool adopt, StringInfo report)
 	}
 	vy_query_run(&write_version, &version, NULL);
 	if (!here)
-		appendStringInfoString(report, "this is a copy of another installation: no job runs here until SELECT vyricon.setup(adopt => true)\n");
+		appendStringInfoString(report,
+							   "this is a copy of another installation: no job runs here until SELECT vyricon.setup(adopt => true)\n");
 	CommandCounterIncrement();
 	report_lost_secrets(adopt && here, report);
 	if (here && !active_key_opens())
@@ -114,7 +117,7 @@ matches(const Installation *row, const char *fingerprint)
 	const char *system_identifier = psprintf(UINT64_FORMAT, GetSystemIdentifier());
 
 	return strcmp(row->system_identifier, system_identifier) == 0 && row->database == MyDatabaseId && fingerprint != NULL &&
-		strcmp(row->fingerprint, fingerprint) == 0;
+		   strcmp(row->fingerprint, fingerprint) == 0;
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
- * ready.c: do library, SQL functions and tables agree? Asked at each request, so the answer "yes" is kept until one of the two tables that it
- * was read from changes; any other answer is worked out anew.
+ * ready.c: do library, SQL functions and tables agree? Asked at each request, so the answer "yes" is kept until one of the two tables that
+ * it was read from changes; any other answer is worked out anew.
  */
 #include "setup/setup.h"
 
@@ -97,6 +97,6 @@ tables_are_there(void)
 	bool isnull;
 
 	return vy_cache_table_exists(&steps_cache) && vy_cache_table_exists(&installation_cache) &&
-		vy_query_row(&count_steps, &names, NULL, 1, &found, &isnull) && DatumGetInt64(found) == wanted &&
-		vy_query_row(&installed_version, NULL, NULL, 1, &version, &isnull) && strcmp(TextDatumGetCString(version), VY_VERSION) == 0;
+		   vy_query_row(&count_steps, &names, NULL, 1, &found, &isnull) && DatumGetInt64(found) == wanted &&
+		   vy_query_row(&installed_version, NULL, NULL, 1, &version, &isnull) && strcmp(TextDatumGetCString(version), VY_VERSION) == 0;
 }

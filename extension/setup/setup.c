@@ -31,8 +31,7 @@ static const VyStep steps[] = {
 #include "steps.inc"
 };
 
-VY_QUERY(record_step, .sql = "INSERT INTO vyricon.setup_steps (step) VALUES ($1)", .nargs = 1, .types = {TEXTOID},
-		 .expect = SPI_OK_INSERT);
+VY_QUERY(record_step, .sql = "INSERT INTO vyricon.setup_steps (step) VALUES ($1)", .nargs = 1, .types = {TEXTOID}, .expect = SPI_OK_INSERT);
 
 VY_QUERY(find_step, .sql = "SELECT FROM vyricon.setup_steps WHERE step = $1", .nargs = 1, .types = {TEXTOID}, .expect = SPI_OK_SELECT);
 

@@ -1,5 +1,5 @@
--- The roles. Run by CREATE EXTENSION and again by each vyricon.setup(). A role that exists is never altered: it is used when its attributes are
--- these; otherwise the script fails and says what to mend (a warning for the three that a Supabase import brings along).
+-- The roles. Run by CREATE EXTENSION and again by each vyricon.setup(). A role that exists is never altered: it is used when its attributes
+-- are these; otherwise the script fails and says what to mend (a warning for the three that a Supabase import brings along).
 DO $roles$
 DECLARE
   wanted record;
@@ -18,7 +18,8 @@ BEGIN
           '{log_parameter_max_length=0,log_parameter_max_length_on_error=0,statement_timeout=10s,idle_in_transaction_session_timeout=30s}', true)
       ) AS v(name, attributes, settings, must_match)
   LOOP
-    SELECT r.oid, r.rolsuper, r.rolcreaterole, r.rolcreatedb, r.rolreplication, r.rolcanlogin, r.rolinherit, r.rolbypassrls, s.setconfig
+    SELECT r.oid, r.rolsuper, r.rolcreaterole, r.rolcreatedb, r.rolreplication, r.rolcanlogin, r.rolinherit, r.rolbypassrls,
+           s.setconfig
       INTO found_role
       FROM pg_catalog.pg_roles AS r
       LEFT JOIN pg_catalog.pg_db_role_setting AS s
@@ -44,7 +45,8 @@ BEGIN
       RAISE EXCEPTION USING ERRCODE = 'invalid_role_specification',
         MESSAGE = pg_catalog.format('role "%s" exists with other attributes than Vyricon needs', wanted.name),
         DETAIL = pg_catalog.format('It is %s, and must be %s.', attributes, wanted.attributes),
-        HINT = pg_catalog.format('ALTER ROLE %I NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION %s; or rename the role.', wanted.name, wanted.attributes);
+        HINT = pg_catalog.format('ALTER ROLE %I NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION %s; or rename the role.',
+          wanted.name, wanted.attributes);
     ELSIF attributes OPERATOR(pg_catalog.<>) wanted.attributes THEN
       RAISE WARNING USING
         MESSAGE = pg_catalog.format('role "%s" exists with other attributes than Vyricon expects', wanted.name),
@@ -53,7 +55,8 @@ BEGIN
     IF wanted.must_match AND NOT (wanted.settings[1:2] OPERATOR(pg_catalog.<@) COALESCE(found_role.setconfig, '{}'::pg_catalog.text[])) THEN
       RAISE EXCEPTION USING ERRCODE = 'invalid_role_specification',
         MESSAGE = pg_catalog.format('role "%s" exists, but its parameters could be logged', wanted.name),
-        HINT = pg_catalog.format('ALTER ROLE %1$I SET log_parameter_max_length = 0; ALTER ROLE %1$I SET log_parameter_max_length_on_error = 0;', wanted.name);
+        HINT = pg_catalog.format('ALTER ROLE %1$I SET log_parameter_max_length = 0; '
+          'ALTER ROLE %1$I SET log_parameter_max_length_on_error = 0;', wanted.name);
     END IF;
     IF wanted.must_match AND EXISTS (SELECT FROM pg_catalog.pg_auth_members AS m WHERE m.member OPERATOR(pg_catalog.=) found_role.oid) THEN
       RAISE EXCEPTION USING ERRCODE = 'invalid_role_specification',

@@ -7,7 +7,9 @@ CREATE TYPE vyricon.request AS (
   headers jsonb,
   body bytea
 );
-COMMENT ON TYPE vyricon.request IS 'a request: params are the path parameters, query the decoded query string (a name given twice holds an array), headers have lower-case names';
+COMMENT ON TYPE vyricon.request IS
+  'a request: params are the path parameters, query the decoded query string (a name given twice holds '
+  'an array), headers have lower-case names';
 
 CREATE TYPE vyricon.response AS (
   status integer,

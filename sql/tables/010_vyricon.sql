@@ -13,7 +13,9 @@ CREATE TABLE vyricon.installation (
   version text NOT NULL,
   adopted_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
-COMMENT ON TABLE vyricon.installation IS 'cluster, database and root key that this installation belongs to; a copy does not match and starts no job until vyricon.setup(adopt => true)';
+COMMENT ON TABLE vyricon.installation IS
+  'cluster, database and root key that this installation belongs to; '
+  'a copy does not match and starts no job until vyricon.setup(adopt => true)';
 
 CREATE TABLE vyricon.secrets (
   name text PRIMARY KEY,

@@ -40,7 +40,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION vyricon.answer(status int, id text, body bytea) RETURNS bytea LANGUAGE sql AS
-$$ SELECT substring(int4send(status) FROM 3) || '\x0004' || vyricon.header('x-request-id', id) || vyricon.header('x-vyricon-shim-wait', 'secret')
+$$ SELECT '\x00'::bytea || substring(int4send(status) FROM 3) || '\x0004' || vyricon.header('x-request-id', id) || vyricon.header('x-vyricon-shim-wait', 'secret')
        || vyricon.header('content-type', 'application/json') || vyricon.header('etag', '"e"') || body $$;
 
 CREATE FUNCTION vyricon.http_wire(q bytea) RETURNS bytea LANGUAGE plpgsql AS $$

@@ -16,5 +16,7 @@ CREATE OR REPLACE VIEW vyricon.stat_workers AS
   SELECT d.datname, w.pid, w.state, w.runs, w.last_run
     FROM vyricon.worker_places() AS w
     JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) w.database;
-COMMENT ON VIEW vyricon.stat_workers IS 'one row per database with an installation: running, waiting (for its start), held (by CREATE, ALTER or DROP DATABASE), or copy (nothing runs until adopted)';
+COMMENT ON VIEW vyricon.stat_workers IS
+  'one row per database with an installation: running, waiting (for its start), '
+  'held (by CREATE, ALTER or DROP DATABASE), or copy (nothing runs until adopted)';
 GRANT SELECT ON vyricon.stat_workers TO service_role, pg_monitor;

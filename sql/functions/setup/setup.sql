@@ -1,7 +1,10 @@
 -- C side: extension/setup/setup.c
 CREATE OR REPLACE FUNCTION vyricon.setup(adopt boolean DEFAULT false, keep_parked boolean DEFAULT true) RETURNS text
   AS 'MODULE_PATHNAME', 'vyricon_setup' LANGUAGE C VOLATILE STRICT;
-COMMENT ON FUNCTION vyricon.setup(boolean, boolean) IS 'make or upgrade the platform''s tables (superuser); adopt: this copy of an installation lives on its own from now on; keep_parked: jobs that came along with the copy stay parked';
+COMMENT ON FUNCTION vyricon.setup(boolean, boolean) IS
+  'make or upgrade the platform''s tables (superuser); '
+  'adopt: this copy of an installation lives on its own from now on; '
+  'keep_parked: jobs that came along with the copy stay parked';
 REVOKE ALL ON FUNCTION vyricon.setup(boolean, boolean) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION vyricon.version() RETURNS text
