@@ -222,8 +222,9 @@ test('when all backends are terminated under load there are only 200 and 503, ri
   assert.equal(await sql('SELECT count(*) FROM (SELECT FROM vyricon.written GROUP BY id HAVING count(*) > 1) twice'), '0');
 });
 
-test('fast requests pass slow ones', async () => {
+test('fast requests pass slow ones that already run', async () => {
   const slow = Array.from({ length: 6 }, () => shim.ask('/sleep/1000'));
+  await new Promise((done) => { setTimeout(done, 100); });
   const times = await Promise.all(Array.from({ length: 20 }, async (_, i) => (await shim.ask(`/fast/${i}`)).ms));
   assert.ok(Math.max(...times) < 700, `${Math.max(...times)} ms`);
   for (const answer of await Promise.all(slow)) assert.equal(answer.status, 200);
