@@ -17,8 +17,8 @@
 #define BYTEA_OID 17
 #define TEXT_ARRAY_OID 1009
 
-/* libpq keeps the buffer it read an answer into; above this size the connection is replaced instead. */
-#define BIG_RESULT (1 << 20)
+/* libpq keeps the buffers that a message made it grow; above this size the connection is replaced instead. */
+#define BIG_MESSAGE (1 << 20)
 
 typedef struct Statement
 {
@@ -133,7 +133,6 @@ vy_backend_lose(VyBackend *backend, const char *why)
 	VyPool *pool = backend->pool;
 	VyRequest *request = backend->first;
 	bool was_ready = backend->state == VY_BACKEND_READY;
-
 	char reason[256];
 
 	/* the text may belong to the connection */
@@ -268,20 +267,17 @@ vy_backend_send(VyBackend *backend, VyRequest *request)
 		vy_backend_lose(backend, PQerrorMessage(backend->conn));
 }
 
-/* What this turn's requests wrote; false: the connection was lost. */
-bool
+/* Sends what this turn's requests wrote. */
+void
 vy_backend_flush(VyBackend *backend)
 {
 	bool pending = false;
 
 	backend->corked = false;
-	if (!vy_cork_flush(backend->fd, &pending))
-	{
+	if (vy_cork_flush(backend->fd, &pending))
+		watch(backend, pending ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	else
 		vy_backend_lose(backend, "the connection was closed");
-		return false;
-	}
-	watch(backend, pending ? EPOLLIN | EPOLLOUT : EPOLLIN);
-	return true;
 }
 
 static void
@@ -296,7 +292,8 @@ finish_first(VyBackend *backend)
 		backend->last = NULL;
 	backend->depth--;
 	vy_count(&backend->pool->loop->counters.in_database, -1);
-	if (request->result && PQntuples(request->result) == 1 && PQgetlength(request->result, 0, 0) > BIG_RESULT)
+	if (request->packed_len > BIG_MESSAGE ||
+		(request->result && PQntuples(request->result) == 1 && PQgetlength(request->result, 0, 0) > BIG_MESSAGE))
 		backend->retiring = true;
 	vy_pool_done(backend, request);
 	backend->since_us = backend->pool->loop->now_us;

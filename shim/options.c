@@ -3,7 +3,6 @@
  */
 #include "options.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -27,7 +26,7 @@ VyLogLevel vy_log_level = VY_LOG_ALL;
 
 static VyNetwork networks[MAX_NETWORKS];
 static size_t nnetworks;
-static pthread_mutex_t database_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool database_from_file;
 
 static const Option options[] = {
 	{"host", "ADDRESS", &vy_options.host, NULL, "127.0.0.1", 0, 0, "where to listen"},
@@ -56,8 +55,6 @@ static const Option options[] = {
 #define NOPTIONS (sizeof(options) / sizeof(options[0]))
 
 static const char *const log_levels[] = {[VY_LOG_OFF] = "off", [VY_LOG_ERRORS] = "errors", [VY_LOG_ALL] = "all"};
-
-static bool from_file[NOPTIONS];
 
 static bool
 set_option(const Option *option, const char *value, const char *source)
@@ -133,7 +130,7 @@ set_from_environment(size_t i)
 		return false;
 	}
 	ok = set_option(&options[i], secret, name);
-	from_file[i] = true;
+	database_from_file |= options[i].text == &vy_options.database;
 	free(secret);
 	return ok;
 }
@@ -237,29 +234,13 @@ vy_options_print(void)
 	}
 }
 
-/* Only the database is read after the start, so only it can change. */
-void
-vy_options_reload(void)
-{
-	const Option *option = find_option(VY_STR("database"));
-	const char *path = getenv("VYRICON_DATABASE_FILE");
-	char *secret = from_file[option - options] && path ? read_secret(path) : NULL;
-
-	if (!secret)
-		return;
-	pthread_mutex_lock(&database_lock);
-	free(vy_options.database);
-	vy_options.database = secret;
-	pthread_mutex_unlock(&database_lock);
-}
-
+/* A file is read each time, so that a new password takes effect with the next connection. */
 char *
 vy_options_database(void)
 {
-	char *copy;
+	const char *path = getenv("VYRICON_DATABASE_FILE");
 
-	pthread_mutex_lock(&database_lock);
-	copy = vy_options.database ? strdup(vy_options.database) : NULL;
-	pthread_mutex_unlock(&database_lock);
-	return copy;
+	if (database_from_file && path)
+		return read_secret(path);
+	return vy_options.database ? strdup(vy_options.database) : NULL;
 }

@@ -46,9 +46,6 @@ int vy_options_read(int argc, char **argv);
 /* The options of `vyricon help`. */
 void vy_options_print(void);
 
-/* Values that came from a *_FILE are read again. */
-void vy_options_reload(void);
-
 /* A copy of the database option, to be freed; NULL: none. May be called from every thread. */
 char *vy_options_database(void);
 

@@ -294,7 +294,6 @@ static void
 expire(VyPool *pool)
 {
 	int64_t wait = vy_options.queue_wait_ms * 1000;
-
 	bool hopeless = pool->nready == 0 && pool->not_ready;
 
 	for (int lane = 0; lane < VY_LANES; lane++)

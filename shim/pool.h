@@ -57,7 +57,7 @@ struct VyPool
 /* backend.c */
 void vy_backend_connect(VyBackend *backend);
 void vy_backend_send(VyBackend *backend, VyRequest *request);
-bool vy_backend_flush(VyBackend *backend);
+void vy_backend_flush(VyBackend *backend);
 void vy_backend_lose(VyBackend *backend, const char *why);
 void vy_backend_close(VyBackend *backend);
 

@@ -23,7 +23,7 @@ static const RefusalRow refusals[] = {
 	[VY_NO_ENCODING] = {415, true, false, "unsupported_encoding", "a request body must not have a Content-Encoding"},
 	[VY_NO_EXPECTATION] = {417, true, false, "expectation_failed", "only 100-continue can be expected"},
 	[VY_TARGET_TOO_LONG] = {414, true, false, "uri_too_long", "the request target is longer than 8 KiB"},
-	[VY_HEAD_TOO_LARGE] = {431, true, false, "head_too_large", "the request head is larger than 32 KiB"},
+	[VY_HEAD_TOO_LARGE] = {431, true, false, "head_too_large", "the request head is larger than 16 KiB"},
 	[VY_BODY_TOO_LARGE] = {413, true, false, "body_too_large", "the request body is too large"},
 	[VY_QUEUE_FULL] = {503, false, true, "overloaded", "too many requests are waiting"},
 	[VY_DATABASE_GONE] = {503, false, true, "database_unavailable", "the database cannot be reached"},
@@ -50,8 +50,8 @@ static const struct
 	{"vary", "Origin"},
 };
 
-bool
-vy_answer_security_headers(struct MHD_Response *response)
+static bool
+add_security_headers(struct MHD_Response *response)
 {
 	bool ok = true;
 
@@ -65,7 +65,7 @@ vy_answer_text(struct MHD_Response **response, const char *type, const char *tex
 {
 	/* copied: the text does not change, though the parameter is not const */
 	*response = MHD_create_response_from_buffer(n, (void *) (uintptr_t) text, MHD_RESPMEM_MUST_COPY);
-	return *response && MHD_add_response_header(*response, "content-type", type) == MHD_YES && vy_answer_security_headers(*response);
+	return *response && MHD_add_response_header(*response, "content-type", type) == MHD_YES && add_security_headers(*response);
 }
 
 enum MHD_Result

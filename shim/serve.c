@@ -147,7 +147,6 @@ vy_serve_signal(uint32_t number)
 	if (number == SIGHUP)
 	{
 		notify("RELOADING=1");
-		vy_options_reload();
 		tell_loops(false);
 		vy_log_event("reloaded", "%s", "");
 		notify("READY=1");

@@ -17,8 +17,8 @@
 #define MAX_FREE_REQUESTS 1024
 #define FIRST_BODY 65536
 #define KEEP_PACKED 4096
-/* cleared by libmicrohttpd after each request, so it is as small as a head of 32 KiB, less what stands around it, allows */
-#define CONNECTION_MEMORY 32768
+/* libmicrohttpd clears it after each request, which costs more than all that is done here: no larger than a head of VY_MAX_HEAD needs */
+#define CONNECTION_MEMORY 24576
 
 typedef struct Collector
 {
@@ -289,6 +289,7 @@ on_request(void *cls, struct MHD_Connection *connection, const char *url, const 
 			return end_request(request, connection);
 		case VY_PHASE_ANSWER:
 			vy_loop_deadline(request->client, VY_DEADLINE_SEND);
+			request->closing |= request->loop->stopping;
 			return request->refusal ? refuse_head(request, connection, request->refusal) : vy_answer_result(request, connection);
 		case VY_PHASE_POOL:
 		case VY_PHASE_ANSWERED:
@@ -406,14 +407,12 @@ on_connection(void *cls, struct MHD_Connection *connection, void **context, enum
 		client->fd = fd ? fd->connect_fd : -1;
 		read_peer(&client->peer, address ? address->client_addr : NULL);
 		*context = client;
-		loop->nclients++;
 		vy_count(&loop->counters.clients, 1);
 		vy_loop_deadline(client, VY_DEADLINE_HEAD);
 	}
 	else if (client)
 	{
 		vy_loop_deadline(client, VY_DEADLINE_NONE);
-		loop->nclients--;
 		vy_count(&loop->counters.clients, -1);
 		free(client);
 		*context = NULL;

@@ -20,7 +20,7 @@
 #define VY_MAX_REQUEST_HEADERS 64
 #define VY_MAX_ANSWER_HEADERS 100
 #define VY_MAX_TARGET 8192
-#define VY_MAX_HEAD 32768
+#define VY_MAX_HEAD 16384
 
 typedef struct VyLoop VyLoop;
 typedef struct VyClient VyClient;
@@ -176,7 +176,6 @@ struct VyLoop
 	VyDeadlineList deadlines[VY_DEADLINE_KINDS];
 	VyRequest *free_requests;
 	unsigned nfree;
-	unsigned nclients;
 	unsigned nrequests; /* between request line and end of the answer */
 	unsigned nparked; /* of them, those that wait for the pool */
 	bool settling; /* the last turn had an event for libmicrohttpd */
@@ -209,7 +208,6 @@ VyRefusal vy_framing_check(VyRequest *request, struct MHD_Connection *connection
 
 /* refuse.c */
 enum MHD_Result vy_refuse(VyRequest *request, struct MHD_Connection *connection, VyRefusal why);
-bool vy_answer_security_headers(struct MHD_Response *response);
 bool vy_answer_text(struct MHD_Response **response, const char *type, const char *text, size_t n);
 
 /* pool.c, backend.c */

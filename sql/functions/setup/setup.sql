@@ -11,7 +11,7 @@ CREATE OR REPLACE FUNCTION vyricon.version() RETURNS text
   AS 'MODULE_PATHNAME', 'vyricon_version' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION vyricon.version() IS 'version of the library; the extension''s is in pg_extension';
 REVOKE ALL ON FUNCTION vyricon.version() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION vyricon.version() TO service_role, vyricon_shim, pg_monitor, pg_database_owner;
+GRANT EXECUTE ON FUNCTION vyricon.version() TO service_role, pg_monitor, pg_database_owner;
 
 -- The steps of setup() run as vyricon_owner, which makes triggers.
 GRANT EXECUTE ON FUNCTION vyricon.changed() TO vyricon_owner;

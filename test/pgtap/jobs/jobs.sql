@@ -16,7 +16,8 @@ INSERT INTO auth.signing_keys (kid, alg, status, public_key, secret_name, expire
 SELECT is(vyricon.run_job('purge'), 3::bigint, 'the purge tells how many rows it deleted');
 SELECT set_eq($$ SELECT name FROM auth.api_keys WHERE prefix IN ('a', 'b', 'c', 'd', 'e') $$,
               ARRAY['expired yesterday', 'expires tomorrow', 'never expires'], 'keys that expired a week ago are gone, no others');
-SELECT set_eq($$ SELECT kid FROM auth.signing_keys WHERE kid IN ('old', 'live') $$, ARRAY['live'], 'a signing key still in use is never purged');
+SELECT set_eq($$ SELECT kid FROM auth.signing_keys WHERE kid IN ('old', 'live') $$, ARRAY['live'],
+              'a signing key still in use is never purged');
 SELECT set_eq($$ SELECT name FROM vyricon.secrets WHERE name LIKE 'jobs test%' $$, ARRAY['jobs test, live'],
               'a private key goes with its public one');
 SELECT is(vyricon.run_job('purge'), 0::bigint, 'a second batch finds nothing');
