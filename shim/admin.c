@@ -57,7 +57,6 @@ add_text(Text *text, const char *format, ...)
 {
 	va_list args;
 	int n;
-
 	va_start(args, format);
 	n = vsnprintf(text->bytes + text->n, sizeof(text->bytes) - text->n, format, args);
 	va_end(args);
@@ -70,7 +69,6 @@ static unsigned long long
 total(size_t offset)
 {
 	unsigned long long sum = 0;
-
 	for (int i = 0; i < nadmin_loops; i++)
 		sum += atomic_load_explicit((VyCounter *) (void *) ((char *) &admin_loops[i]->counters + offset), memory_order_relaxed);
 	return sum;
@@ -80,7 +78,6 @@ static unsigned
 write_metrics(Text *text)
 {
 	unsigned long long below = 0;
-
 	add_text(text, "# HELP vyricon_requests_total Answered requests by status class.\n# TYPE vyricon_requests_total counter\n");
 	for (size_t i = 1; i < 6; i++)
 		add_text(text, "vyricon_requests_total{status=\"%zuxx\"} %llu\n", i, total(offsetof(VyCounters, requests) + i * sizeof(VyCounter)));
@@ -116,7 +113,6 @@ ask_ready(char *why, size_t cap)
 	struct pollfd poll_fd = {.fd = PQsocket(conn), .events = POLLIN};
 	PGresult *result = NULL;
 	bool ready = false;
-
 	snprintf(why, cap, "the database cannot be reached");
 	if (PQstatus(conn) == CONNECTION_OK && PQsendQuery(conn, "SELECT vyricon.ready()") == 1)
 	{
@@ -142,7 +138,6 @@ write_ready(Text *text)
 	char why[512];
 	char quoted[1024];
 	bool ready = ask_ready(why, sizeof(why));
-
 	if (ready && total(offsetof(VyCounters, connections_ready)) == 0)
 	{
 		snprintf(why, sizeof(why), "no database connection is ready yet");
@@ -172,7 +167,6 @@ on_admin_request(void *cls, struct MHD_Connection *connection, const char *url, 
 	struct MHD_Response *response;
 	enum MHD_Result result = MHD_NO;
 	Text text = {.n = 0};
-
 	(void) cls;
 	(void) version;
 	(void) upload;
@@ -203,7 +197,6 @@ vy_admin_start(VyLoop **loops, int nloops)
 {
 	int port;
 	int fd = vy_listen(vy_options.admin_host, (int) vy_options.admin_port, false, &port);
-
 	admin_loops = loops;
 	nadmin_loops = nloops;
 	if (fd >= 0)

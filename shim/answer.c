@@ -15,7 +15,6 @@ static void
 release_result(void *result)
 {
 	bool big = PQgetlength(result, 0, 0) > BIG_ANSWER;
-
 	PQclear(result);
 	if (big)
 		malloc_trim(0);
@@ -44,7 +43,6 @@ add_headers(struct MHD_Response *response, const VyWireAnswer *answer)
 		VyHeader header = answer->headers[i];
 		char last[4096];
 		const char *value = header.value.p;
-
 		if (!passes(header.name))
 			continue;
 		((char *) (uintptr_t) header.name.p)[header.name.n] = '\0';
@@ -72,7 +70,6 @@ vy_answer_result(VyRequest *request, struct MHD_Connection *connection)
 	struct MHD_Response *response;
 	enum MHD_Result queued = MHD_NO;
 	bool ok;
-
 	if (PQntuples(result) != 1 || PQnfields(result) != 1 ||
 		!vy_wire_answer_read(&answer, (const uint8_t *) PQgetvalue(result, 0, 0), (size_t) PQgetlength(result, 0, 0)) ||
 		answer.status < 200 || answer.status > 599)

@@ -50,7 +50,6 @@ vy_connect(bool at_once)
 	char *database = vy_options_database();
 	const char *const values[] = {"5", database, "vyricon", "UTF8", NULL};
 	PGconn *conn = at_once ? PQconnectdbParams(names, values, 1) : PQconnectStartParams(names, values, 1);
-
 	free(database);
 	return conn;
 }
@@ -60,7 +59,6 @@ watch(VyBackend *backend, unsigned events)
 {
 	int fd = PQsocket(backend->conn);
 	struct epoll_event event = {.events = events, .data.ptr = backend};
-
 	if (fd == backend->fd && events == backend->watched)
 		return;
 	/* libpq may have closed its socket and opened another one with the same number */
@@ -100,7 +98,6 @@ void
 vy_backend_close(VyBackend *backend)
 {
 	VyPool *pool = backend->pool;
-
 	if (backend->state == VY_BACKEND_READY)
 	{
 		pool->nready--;
@@ -118,7 +115,6 @@ static void
 tell_outage(VyPool *pool, const char *why)
 {
 	char text[1024];
-
 	if (pool->told || pool->nready > 0 || pool->loop->stopping)
 		return;
 	pool->told = true;
@@ -134,7 +130,6 @@ vy_backend_lose(VyBackend *backend, const char *why)
 	VyRequest *request = backend->first;
 	bool was_ready = backend->state == VY_BACKEND_READY;
 	char reason[256];
-
 	/* the text may belong to the connection */
 	snprintf(reason, sizeof(reason), "%s", why);
 	if (was_ready)
@@ -154,7 +149,6 @@ vy_backend_lose(VyBackend *backend, const char *why)
 	while (request)
 	{
 		VyRequest *next = request->next;
-
 		vy_pool_lost(pool, request);
 		request = next;
 	}
@@ -165,7 +159,6 @@ begin_setup(VyBackend *backend)
 {
 	PGconn *conn = backend->conn;
 	bool ok = PQsetnonblocking(conn, 1) == 0 && PQenterPipelineMode(conn) == 1;
-
 	for (int i = 0; ok && i < STATEMENTS; i++)
 		ok = PQsendPrepare(conn, statements[i].name, statements[i].sql, statements[i].nparams, param_types) == 1;
 	ok = ok && PQsendQueryParams(conn, "SELECT vyricon.ready()", 0, NULL, NULL, NULL, NULL, 0) == 1 && PQpipelineSync(conn) == 1;
@@ -204,7 +197,6 @@ static void
 become_ready(VyBackend *backend)
 {
 	VyPool *pool = backend->pool;
-
 	if (!vy_cork_open(backend->fd))
 	{
 		vy_backend_lose(backend, "too many open files");
@@ -225,7 +217,6 @@ static void
 take_setup_result(VyBackend *backend, PGresult *result)
 {
 	ExecStatusType status = PQresultStatus(result);
-
 	if (status == PGRES_FATAL_ERROR && !backend->setup_failed)
 	{
 		backend->setup_failed = true;
@@ -249,7 +240,6 @@ vy_backend_send(VyBackend *backend, VyRequest *request)
 	const Statement *statement = &statements[request->failing ? STATEMENT_FAILED : STATEMENT_WIRE];
 	const char *values[2] = {(const char *) request->packed, (const char *) request->fields};
 	int lengths[2] = {(int) request->packed_len, (int) request->fields_len};
-
 	request->next = NULL;
 	if (backend->last)
 		backend->last->next = request;
@@ -272,7 +262,6 @@ void
 vy_backend_flush(VyBackend *backend)
 {
 	bool pending = false;
-
 	backend->corked = false;
 	if (vy_cork_flush(backend->fd, &pending))
 		watch(backend, pending ? EPOLLIN | EPOLLOUT : EPOLLIN);
@@ -284,7 +273,6 @@ static void
 finish_first(VyBackend *backend)
 {
 	VyRequest *request = backend->first;
-
 	if (!request)
 		return;
 	backend->first = request->next;
@@ -318,7 +306,6 @@ take_results(VyBackend *backend)
 	while (backend->state >= VY_BACKEND_PREPARING && !PQisBusy(backend->conn))
 	{
 		PGresult *result = PQgetResult(backend->conn);
-
 		if (PQstatus(backend->conn) == CONNECTION_BAD)
 		{
 			hold_result(backend->first, result);
@@ -359,7 +346,6 @@ void
 vy_backend_event(void *arg)
 {
 	VyBackend *backend = arg;
-
 	if (backend->state == VY_BACKEND_DOWN)
 		return;
 	if (backend->state == VY_BACKEND_CONNECTING)

@@ -53,7 +53,6 @@ static PGconn *
 connect_or_tell(void)
 {
 	PGconn *conn = vy_connect(true);
-
 	if (PQstatus(conn) == CONNECTION_OK)
 		return conn;
 	fprintf(stderr, "vyricon: %s", conn ? PQerrorMessage(conn) : "out of memory\n");
@@ -66,7 +65,6 @@ run_step(PGconn *conn, const Step *step, const char *argument)
 {
 	PGresult *result = PQexecParams(conn, step->sql, argument ? 1 : 0, NULL, &argument, NULL, NULL, 0);
 	bool ok = PQresultStatus(result) == PGRES_TUPLES_OK || PQresultStatus(result) == PGRES_COMMAND_OK;
-
 	if (!ok)
 		fprintf(stderr, "vyricon: %s", PQerrorMessage(conn));
 	else if (step->label && PQntuples(result) > 0)
@@ -80,7 +78,6 @@ vy_command_steps(const char *command, const char *argument)
 {
 	PGconn *conn = connect_or_tell();
 	bool ok = conn != NULL;
-
 	for (size_t i = 0; ok && i < sizeof(steps) / sizeof(steps[0]); i++)
 		if (strcmp(steps[i].command, command) == 0)
 			ok = run_step(conn, &steps[i], argument);
@@ -93,7 +90,6 @@ vy_command_doctor(const char *command, const char *argument)
 {
 	PGconn *conn = connect_or_tell();
 	int findings = 0;
-
 	(void) command;
 	(void) argument;
 	for (size_t i = 0; conn && i < sizeof(checks) / sizeof(checks[0]); i++)
@@ -101,7 +97,6 @@ vy_command_doctor(const char *command, const char *argument)
 		PGresult *result = PQexec(conn, checks[i].sql);
 		bool ran = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
 		const char *finding = ran ? PQgetvalue(result, 0, 0) : PQresultErrorMessage(result);
-
 		printf("%-16s %s%s", checks[i].name, *finding ? finding : "ok", ran ? "\n" : "");
 		findings += *finding != '\0';
 		PQclear(result);

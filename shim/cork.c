@@ -26,14 +26,12 @@ __attribute__((visibility("default"))) ssize_t
 send(int fd, const void *bytes, size_t n, int flags)
 {
 	Cork *cork = fd >= 0 && fd < MAX_FD ? corks[fd] : NULL;
-
 	if (!cork)
 		return sendto(fd, bytes, n, flags, NULL, 0);
 	if (cork->n + n > cork->cap)
 	{
 		size_t cap = (cork->n + n) * 2;
 		uint8_t *grown = realloc(cork->bytes, cap);
-
 		if (!grown)
 		{
 			errno = ENOMEM;
@@ -61,11 +59,9 @@ vy_cork_flush(int fd, bool *pending)
 {
 	Cork *cork = corks[fd];
 	size_t done = 0;
-
 	while (done < cork->n)
 	{
 		ssize_t n = sendto(fd, cork->bytes + done, cork->n - done, MSG_NOSIGNAL, NULL, 0);
-
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)

@@ -61,7 +61,6 @@ static enum MHD_Result
 check_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len, const char *value, size_t value_len)
 {
 	Head *head = cls;
-
 	(void) kind;
 	head->nheaders++;
 	if (!value || name - head->end != 2 || !vy_field_name_ok(vy_str(name, name_len)) || !vy_field_value_ok(vy_str(value, value_len)))
@@ -107,7 +106,6 @@ vy_framing_check(VyRequest *request, struct MHD_Connection *connection, const ch
 	VyStr target = vy_str(request->target, request->target_len);
 	bool newer;
 	VyRefusal verdict;
-
 	*content_length = 0;
 	if (!info || !version_ok(version, &newer) || version - (request->uri + request->target_len) != 1 ||
 		request->uri - (request->method + strlen(request->method)) != 1)

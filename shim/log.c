@@ -19,7 +19,6 @@ put_time(char *out, size_t cap, int64_t wall_us)
 	time_t seconds = (time_t) (wall_us / 1000000);
 	struct tm parts;
 	size_t n;
-
 	gmtime_r(&seconds, &parts);
 	n = strftime(out, cap, "%Y-%m-%dT%H:%M:%S", &parts);
 	return n + (size_t) snprintf(out + n, cap - n, ".%03dZ", (int) (wall_us / 1000 % 1000));
@@ -32,7 +31,6 @@ write_out(const char *text, size_t n)
 	while (n > 0)
 	{
 		ssize_t done = write(STDERR_FILENO, text, n);
-
 		if (done <= 0)
 			return;
 		text += done;
@@ -49,7 +47,6 @@ vy_log_request(VyRequest *request)
 	char method[32];
 	char when[40];
 	int n;
-
 	if (vy_log_level == VY_LOG_OFF || (vy_log_level == VY_LOG_ERRORS && request->status < 500))
 		return;
 	put_time(when, sizeof(when), loop->wall_us);
@@ -82,7 +79,6 @@ vy_log_event(const char *event, const char *format, ...)
 	char when[40];
 	va_list args;
 	int n;
-
 	clock_gettime(CLOCK_REALTIME, &now);
 	put_time(when, sizeof(when), (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	n = snprintf(line, sizeof(line), "{\"ts\":\"%s\",\"event\":\"%s\"", when, event);

@@ -7,7 +7,6 @@
 #include "options.h"
 #include "shim.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -31,7 +30,6 @@ read_clocks(VyLoop *loop)
 {
 	struct timespec now;
 	struct timespec wall;
-
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	clock_gettime(CLOCK_REALTIME_COARSE, &wall);
 	loop->now_us = (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
@@ -42,7 +40,6 @@ static void
 disarm(VyClient *client)
 {
 	VyDeadlineList *list = &client->loop->deadlines[client->deadline];
-
 	if (client->deadline == VY_DEADLINE_NONE)
 		return;
 	if (client->earlier)
@@ -60,7 +57,6 @@ void
 vy_loop_deadline(VyClient *client, VyDeadlineKind kind)
 {
 	VyDeadlineList *list = &client->loop->deadlines[kind];
-
 	disarm(client);
 	if (kind == VY_DEADLINE_NONE)
 		return;
@@ -82,7 +78,6 @@ cut_late_clients(VyLoop *loop)
 		while (loop->deadlines[kind].first && loop->deadlines[kind].first->due <= loop->now_us)
 		{
 			VyClient *client = loop->deadlines[kind].first;
-
 			disarm(client);
 			shutdown(client->fd, SHUT_RDWR);
 		}
@@ -92,7 +87,6 @@ static int64_t
 next_due(VyLoop *loop)
 {
 	int64_t due = vy_pool_due(loop->pool);
-
 	for (int kind = VY_DEADLINE_NONE + 1; kind < VY_DEADLINE_KINDS; kind++)
 		if (loop->deadlines[kind].first && loop->deadlines[kind].first->due < due)
 			due = loop->deadlines[kind].first->due;
@@ -109,7 +103,6 @@ static int64_t
 http_wait_ms(VyLoop *loop)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
-
 	if (MHD_get_timeout(loop->daemon, &ms) != MHD_YES)
 		return -1;
 	if (loop->nparked == 0 || ms > 0 || loop->settling)
@@ -123,7 +116,6 @@ wait_ms(VyLoop *loop)
 	int64_t due = next_due(loop);
 	int64_t ms = due == INT64_MAX ? 60000 : (due - loop->now_us + 999) / 1000;
 	int64_t http_ms = loop->run_http ? 0 : http_wait_ms(loop);
-
 	if (http_ms >= 0 && http_ms < ms)
 		ms = http_ms;
 	return ms < 0 ? 0 : (int) ms;
@@ -133,7 +125,6 @@ static void
 begin_stop(VyLoop *loop)
 {
 	int fd = MHD_quiesce_daemon(loop->daemon);
-
 	loop->stopping = true;
 	loop->stop_by_us = loop->now_us + vy_options.drain_timeout_ms * 1000;
 	if (fd >= 0)
@@ -141,7 +132,6 @@ begin_stop(VyLoop *loop)
 	while (loop->deadlines[VY_DEADLINE_IDLE].first)
 	{
 		VyClient *client = loop->deadlines[VY_DEADLINE_IDLE].first;
-
 		disarm(client);
 		shutdown(client->fd, SHUT_RDWR);
 	}
@@ -151,7 +141,6 @@ static void
 take_wishes(VyLoop *loop)
 {
 	uint64_t count;
-
 	while (read(loop->wake_fd, &count, sizeof(count)) > 0)
 		;
 	if (atomic_exchange(&loop->reload, false))
@@ -164,7 +153,6 @@ static void
 take_signals(VyLoop *loop)
 {
 	struct signalfd_siginfo info;
-
 	while (read(loop->signal_fd, &info, sizeof(info)) == sizeof(info))
 		vy_serve_signal(info.ssi_signo);
 }
@@ -175,7 +163,6 @@ turn(VyLoop *loop, int timeout_ms)
 	struct epoll_event events[MAX_EVENTS];
 	bool http;
 	int n = epoll_wait(loop->epoll_fd, events, MAX_EVENTS, timeout_ms);
-
 	read_clocks(loop);
 	for (int i = 0; i < n; i++)
 	{
@@ -202,7 +189,6 @@ void *
 vy_loop_run(void *arg)
 {
 	VyLoop *loop = arg;
-
 	read_clocks(loop);
 	vy_pool_turn(loop->pool);
 	while (!loop->stopping || (loop->nrequests > 0 && loop->now_us < loop->stop_by_us))
@@ -217,17 +203,14 @@ void
 vy_loop_wake(VyLoop *loop)
 {
 	uint64_t one = 1;
-
 	/* it fails only when it is awake anyway */
-	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
-		errno = 0;
+	(void) !write(loop->wake_fd, &one, sizeof(one));
 }
 
 static bool
 watch_fd(VyLoop *loop, int fd, void *who)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = who};
-
 	return fd >= 0 && epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
@@ -243,7 +226,6 @@ vy_loop_new(int number, int listen_fd)
 {
 	VyLoop *loop = calloc(1, sizeof(*loop));
 	const union MHD_DaemonInfo *info;
-
 	if (!loop)
 		return NULL;
 	loop->number = number;
@@ -271,7 +253,6 @@ vy_loop_free(VyLoop *loop)
 	while (loop->free_requests)
 	{
 		VyRequest *request = loop->free_requests;
-
 		loop->free_requests = request->next;
 		free(request->packed);
 		free(request->target);

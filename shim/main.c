@@ -57,7 +57,6 @@ main(int argc, char **argv)
 	const Command *command = NULL;
 	const char *name = argc > 1 ? argv[1] : "help";
 	int nargs = vy_options_read(argc > 2 ? argc - 2 : 0, argv + 2);
-
 	if (nargs < 0)
 		exit(2);
 	if (strcmp(name, "--help") == 0 || strcmp(name, "--version") == 0)

@@ -61,11 +61,9 @@ set_option(const Option *option, const char *value, const char *source)
 {
 	char *end;
 	long number;
-
 	if (option->text)
 	{
 		char *copy = strdup(value);
-
 		if (!copy)
 			return false;
 		free(*option->text);
@@ -86,7 +84,6 @@ static void
 environment_name(char *out, size_t cap, const Option *option, const char *suffix)
 {
 	int n = snprintf(out, cap, "VYRICON_%s%s", option->name, suffix);
-
 	for (int i = 0; i < n; i++)
 		out[i] = out[i] == '-' ? '_' : out[i] >= 'a' && out[i] <= 'z' ? (char) (out[i] - 32) : out[i];
 }
@@ -97,7 +94,6 @@ read_secret(const char *path)
 {
 	FILE *file = fopen(path, "re");
 	char *text = file ? calloc(1, SECRET_MAX) : NULL;
-
 	if (text && !fgets(text, SECRET_MAX, file))
 		text[0] = '\0';
 	if (text)
@@ -114,7 +110,6 @@ set_from_environment(size_t i)
 	const char *value;
 	char *secret;
 	bool ok;
-
 	environment_name(name, sizeof(name), &options[i], "");
 	value = getenv(name);
 	if (value)
@@ -150,7 +145,6 @@ read_networks(void)
 	char *list = vy_options.trusted_proxies ? strdup(vy_options.trusted_proxies) : NULL;
 	char *rest = list;
 	bool ok = true;
-
 	for (char *text; ok && rest && (text = strsep(&rest, ", ")) != NULL;)
 		if (*text && (nnetworks == MAX_NETWORKS || !vy_network_parse(&networks[nnetworks++], vy_cstr(text))))
 		{
@@ -191,14 +185,12 @@ vy_options_read(int argc, char **argv)
 {
 	int kept = 0;
 	bool given[NOPTIONS] = {false};
-
 	for (int i = 0; i < argc; i++)
 	{
 		const char *flag = argv[i] + 2;
 		const char *equals = strncmp(argv[i], "--", 2) == 0 ? strchr(flag, '=') : NULL;
 		const Option *option;
 		const char *value;
-
 		if (strncmp(argv[i], "--", 2) != 0)
 		{
 			argv[kept++] = argv[i];
@@ -227,7 +219,6 @@ vy_options_print(void)
 	for (size_t i = 0; i < NOPTIONS; i++)
 	{
 		char flag[64];
-
 		snprintf(flag, sizeof(flag), "--%s %s", options[i].name, options[i].value);
 		printf("  %-28s %s%s%s%s\n", flag, options[i].help, options[i].preset ? " (" : "", options[i].preset ? options[i].preset : "",
 			   options[i].preset ? ")" : "");
@@ -239,7 +230,6 @@ char *
 vy_options_database(void)
 {
 	const char *path = getenv("VYRICON_DATABASE_FILE");
-
 	if (database_from_file && path)
 		return read_secret(path);
 	return vy_options.database ? strdup(vy_options.database) : NULL;

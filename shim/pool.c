@@ -46,7 +46,6 @@ static void
 enqueue(VyPool *pool, VyRequest *request, bool first)
 {
 	VyQueue *queue = &pool->lanes[request->lane];
-
 	request->next = first ? queue->first : NULL;
 	if (!queue->first)
 		queue->first = queue->last = request;
@@ -67,7 +66,6 @@ dequeue(VyPool *pool, VyLane lane)
 {
 	VyQueue *queue = &pool->lanes[lane];
 	VyRequest *request = queue->first;
-
 	queue->first = request->next;
 	if (!queue->first)
 		queue->last = NULL;
@@ -91,7 +89,6 @@ route_slot(const VyRequest *request)
 	const char *target = request->target;
 	uint32_t hash = 2166136261u ^ (uint8_t) request->method[0] ^ (uint32_t) (uint8_t) request->method[1] << 8;
 	int segments = 0;
-
 	for (size_t i = 0; i < request->path_len; i++)
 	{
 		if (target[i] == '/' && ++segments > 4)
@@ -105,11 +102,9 @@ static VyBackend *
 least_busy(VyPool *pool, int from, int to, int max_depth)
 {
 	VyBackend *best = NULL;
-
 	for (int i = to - 1; i >= from; i--)
 	{
 		VyBackend *backend = &pool->backends[i];
-
 		if (backend->state != VY_BACKEND_READY || backend->retiring || backend->depth >= max_depth)
 			continue;
 		if (backend->depth > 0 && pool->loop->now_us - backend->since_us > BUSY_US)
@@ -126,21 +121,13 @@ choose(VyPool *pool, VyLane lane)
 	int n = pool->nbackends;
 	int nslow = n >= 4 ? n / 4 : 1;
 	int nread = n < READ_BACKENDS ? n : READ_BACKENDS;
-	VyBackend *backend = NULL;
-
-	switch (lane)
-	{
-		case VY_LANE_READ:
-			backend = least_busy(pool, 0, nread, READ_DEPTH);
-			return backend ? backend : least_busy(pool, nread, n, 1);
-		case VY_LANE_WRITE:
-			return least_busy(pool, 0, n, WRITE_DEPTH);
-		case VY_LANE_SLOW:
-			return least_busy(pool, n - nslow, n, 1);
-		case VY_LANES:
-			break;
-	}
-	return backend;
+	VyBackend *backend;
+	if (lane == VY_LANE_WRITE)
+		return least_busy(pool, 0, n, WRITE_DEPTH);
+	if (lane == VY_LANE_SLOW)
+		return least_busy(pool, n - nslow, n, 1);
+	backend = least_busy(pool, 0, nread, READ_DEPTH);
+	return backend ? backend : least_busy(pool, nread, n, 1);
 }
 
 static void
@@ -150,7 +137,6 @@ pump(VyPool *pool)
 		while (pool->lanes[lane].first)
 		{
 			VyBackend *backend = choose(pool, (VyLane) lane);
-
 			if (!backend)
 				break;
 			vy_backend_send(backend, dequeue(pool, (VyLane) lane));
@@ -162,7 +148,6 @@ bool
 vy_pool_admit(VyRequest *request)
 {
 	VyPool *pool = request->loop->pool;
-
 	request->route = route_slot(request);
 	request->lane = pool->route_us[request->route] > SLOW_ROUTE_US ? VY_LANE_SLOW : request->read_only ? VY_LANE_READ : VY_LANE_WRITE;
 	request->queued_us = pool->loop->now_us;
@@ -180,7 +165,6 @@ vy_pool_submit(VyRequest *request)
 {
 	VyPool *pool = request->loop->pool;
 	VyBackend *backend = pool->lanes[request->lane].first ? NULL : choose(pool, request->lane);
-
 	if (backend)
 		vy_backend_send(backend, request);
 	else
@@ -192,7 +176,6 @@ static bool
 pack_fields(VyRequest *request)
 {
 	VyStr fields[NFIELDS];
-
 	for (int i = 0; i < NFIELDS; i++)
 		fields[i] = vy_cstr(PQresultErrorField(request->result, field_codes[i]));
 	request->fields_len = vy_textarray_size(fields, NFIELDS);
@@ -206,7 +189,6 @@ static ErrorClass
 classify(const PGresult *result)
 {
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
 	if (!sqlstate)
 		return ERROR_LOST;
 	for (size_t i = 0; i < sizeof(error_classes) / sizeof(error_classes[0]); i++)
@@ -247,7 +229,6 @@ fail(VyBackend *backend, VyRequest *request)
 {
 	VyPool *pool = backend->pool;
 	ErrorClass class = classify(request->result);
-
 	if (class == ERROR_LOST)
 	{
 		vy_pool_lost(pool, request);
@@ -280,7 +261,6 @@ vy_pool_done(VyBackend *backend, VyRequest *request)
 	VyPool *pool = backend->pool;
 	int64_t took = pool->loop->now_us - backend->since_us;
 	uint32_t *smoothed = &pool->route_us[request->route];
-
 	*smoothed = (uint32_t) (((int64_t) *smoothed * 7 + (took < 10000000 ? took : 10000000)) / 8);
 	if (request->result && PQresultStatus(request->result) == PGRES_TUPLES_OK)
 		vy_server_finish(request);
@@ -295,7 +275,6 @@ expire(VyPool *pool)
 {
 	int64_t wait = vy_options.queue_wait_ms * 1000;
 	bool hopeless = pool->nready == 0 && pool->not_ready;
-
 	for (int lane = 0; lane < VY_LANES; lane++)
 		while (pool->lanes[lane].first && (hopeless || pool->loop->now_us - pool->lanes[lane].first->queued_us >= wait))
 			refuse(dequeue(pool, (VyLane) lane), hopeless ? VY_NOT_READY : pool->nready > 0 ? VY_QUEUE_FULL : VY_DATABASE_GONE);
@@ -304,17 +283,11 @@ expire(VyPool *pool)
 static int64_t
 backend_due(const VyBackend *backend)
 {
-	switch (backend->state)
-	{
-		case VY_BACKEND_DOWN:
-			return backend->retry_us;
-		case VY_BACKEND_CONNECTING:
-		case VY_BACKEND_PREPARING:
-			return backend->since_us + CONNECT_TIMEOUT_US;
-		case VY_BACKEND_READY:
-			return backend->depth > 0 ? backend->since_us + vy_options.answer_timeout_ms * 1000 : INT64_MAX;
-	}
-	return INT64_MAX;
+	if (backend->state == VY_BACKEND_DOWN)
+		return backend->retry_us;
+	if (backend->state != VY_BACKEND_READY)
+		return backend->since_us + CONNECT_TIMEOUT_US;
+	return backend->depth > 0 ? backend->since_us + vy_options.answer_timeout_ms * 1000 : INT64_MAX;
 }
 
 /* The end of a loop turn: send what this turn's requests wrote, connect, give up what takes too long. */
@@ -324,7 +297,6 @@ vy_pool_turn(VyPool *pool)
 	for (int i = 0; i < pool->nbackends; i++)
 	{
 		VyBackend *backend = &pool->backends[i];
-
 		if (backend_due(backend) > pool->loop->now_us)
 			continue;
 		if (backend->state != VY_BACKEND_DOWN)
@@ -346,11 +318,9 @@ int64_t
 vy_pool_due(const VyPool *pool)
 {
 	int64_t due = INT64_MAX;
-
 	for (int i = 0; i < pool->nbackends; i++)
 	{
 		int64_t at = backend_due(&pool->backends[i]);
-
 		if (at < due && !(pool->loop->stopping && pool->backends[i].state == VY_BACKEND_DOWN))
 			due = at;
 	}
@@ -364,7 +334,6 @@ VyPool *
 vy_pool_new(VyLoop *loop)
 {
 	VyPool *pool = calloc(1, sizeof(*pool) + (size_t) vy_options.pool * sizeof(VyBackend));
-
 	if (!pool)
 		return NULL;
 	pool->loop = loop;

@@ -54,7 +54,6 @@ static bool
 add_security_headers(struct MHD_Response *response)
 {
 	bool ok = true;
-
 	for (size_t i = 0; i < sizeof(security_headers) / sizeof(security_headers[0]); i++)
 		ok = ok && MHD_add_response_header(response, security_headers[i].name, security_headers[i].value) == MHD_YES;
 	return ok;
@@ -77,7 +76,6 @@ vy_refuse(VyRequest *request, struct MHD_Connection *connection, VyRefusal why)
 	int n = snprintf(text, sizeof(text), "{\"code\":\"%s\",\"message\":", row->code);
 	enum MHD_Result result = MHD_NO;
 	bool ok;
-
 	n += (int) vy_field_quote(text + n, 256, vy_cstr(row->message));
 	n += snprintf(text + n, sizeof(text) - (size_t) n, ",\"request_id\":\"%s\"}", request->id);
 	ok = vy_answer_text(&response, "application/json", text, (size_t) n) &&

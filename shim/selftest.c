@@ -45,14 +45,12 @@ ask(VyLoop *loop, int port, const Head *head)
 	int status = 0;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-
 	if (fd < 0)
 		return 0;
 	if (connect(fd, (struct sockaddr *) &address, sizeof(address)) == 0 && write(fd, head->text, head->n) == (ssize_t) head->n)
 		for (int i = 0; i < TURNS && status == 0; i++)
 		{
 			ssize_t n;
-
 			MHD_run(loop->daemon);
 			if (poll(&poll_fd, 1, i < 3 ? 0 : TURN_MS) != 1)
 				continue;
@@ -73,14 +71,12 @@ vy_selftest(void)
 	int fd = vy_listen("127.0.0.1", 0, false, &port);
 	VyLoop *loop = fd >= 0 ? vy_loop_new(0, fd) : NULL;
 	bool ok = loop != NULL;
-
 	vy_log_level = VY_LOG_OFF;
 	if (ok)
 		loop->pool->not_ready = true;
 	for (size_t i = 0; ok && i < sizeof(heads) / sizeof(heads[0]); i++)
 	{
 		int status = ask(loop, port, &heads[i]);
-
 		if (status == heads[i].status)
 			continue;
 		ok = false;

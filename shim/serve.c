@@ -29,7 +29,6 @@ notify(const char *state)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	size_t n = path ? strlen(path) : 0;
 	int fd;
-
 	if (n == 0 || n >= sizeof(address.sun_path))
 		return;
 	memcpy(address.sun_path, path, n);
@@ -49,7 +48,6 @@ bind_one(const struct addrinfo *address, bool shared)
 {
 	int on = 1;
 	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -65,7 +63,6 @@ port_of(int fd)
 {
 	struct sockaddr_storage address;
 	socklen_t n = sizeof(address);
-
 	if (getsockname(fd, (struct sockaddr *) &address, &n) != 0)
 		return -1;
 	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *) (void *) &address)->sin6_port
@@ -80,7 +77,6 @@ vy_listen(const char *host, int port, bool shared, int *bound_port)
 	struct addrinfo *list;
 	char service[16];
 	int fd = -1;
-
 	snprintf(service, sizeof(service), "%d", port);
 	if (getaddrinfo(host, service, &hints, &list) != 0)
 		return -1;
@@ -96,7 +92,6 @@ raise_file_limit(void)
 {
 	struct rlimit limit;
 	rlim_t want = (rlim_t) (vy_options.loops * (vy_options.connections + vy_options.pool) + 128);
-
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
 		return;
 	limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
@@ -109,11 +104,9 @@ static bool
 open_loops(int *port)
 {
 	int bound = (int) vy_options.port;
-
 	for (int i = 0; i < vy_options.loops; i++)
 	{
 		int fd = vy_listen(vy_options.host, bound, vy_options.loops > 1, &bound);
-
 		if (fd < 0)
 		{
 			vy_log_event("cannot_listen", ",\"port\":%ld,\"errno\":%d", vy_options.port, errno);
@@ -162,7 +155,6 @@ static int
 open_signals(void)
 {
 	sigset_t signals;
-
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
@@ -177,7 +169,6 @@ vy_serve(const char *command, const char *argument)
 {
 	int signals = open_signals();
 	int port;
-
 	(void) command;
 	(void) argument;
 	/* big answers are mapped, so that they go back to the system */

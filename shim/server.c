@@ -39,7 +39,6 @@ static VyRequest *
 new_request(VyLoop *loop)
 {
 	VyRequest *request = loop->free_requests;
-
 	if (request)
 	{
 		loop->free_requests = request->next;
@@ -60,7 +59,6 @@ static void
 free_request(VyRequest *request)
 {
 	VyLoop *loop = request->loop;
-
 	free(request->fields);
 	PQclear(request->result);
 	loop->nrequests--;
@@ -80,7 +78,6 @@ static bool
 reserve(void **bytes, size_t *cap, size_t need)
 {
 	void *grown = need > *cap ? realloc(*bytes, need) : *bytes;
-
 	if (!grown)
 		return false;
 	*cap = need > *cap ? need : *cap;
@@ -103,11 +100,9 @@ make_id(VyRequest *request)
 {
 	static const char hex[] = "0123456789abcdef";
 	VyLoop *loop = request->loop;
-
 	if (loop->nrandom < 16)
 	{
 		ssize_t n = getrandom(loop->random, sizeof(loop->random), 0);
-
 		loop->nrandom = n > 0 ? (size_t) n : sizeof(loop->random);
 	}
 	loop->nrandom -= 16;
@@ -126,7 +121,6 @@ collect_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name
 	VyRequest *request = collector->request;
 	VyLoop *loop = request->loop;
 	char *lower = loop->names + collector->names_len;
-
 	(void) kind;
 	if (collector->names_len + name_len > sizeof(loop->names))
 		return MHD_NO;
@@ -157,7 +151,6 @@ pack_head(VyRequest *request, struct MHD_Connection *connection, size_t content_
 	Collector collector = {.request = request, .proxied = vy_options_trusts(&request->client->peer)};
 	VyWireRequest wire;
 	size_t size;
-
 	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, collect_header, &collector);
 	if (!request->id[0])
 		make_id(request);
@@ -182,7 +175,6 @@ static bool
 append_body(VyRequest *request, const char *bytes, size_t n)
 {
 	size_t need = request->packed_len + n;
-
 	if (need - request->body_at > (size_t) vy_options.max_body)
 		return false;
 	if (need > request->packed_cap && !reserve(&request->packed, &request->packed_cap, 2 * need))
@@ -197,7 +189,6 @@ pack_body_length(VyRequest *request)
 {
 	size_t n = request->packed_len - request->body_at;
 	uint8_t *at = (uint8_t *) request->packed + request->body_at - 4;
-
 	for (int i = 0; i < 4; i++)
 		at[i] = (uint8_t) (n >> (8 * (3 - i)));
 }
@@ -228,7 +219,6 @@ begin_request(VyRequest *request, struct MHD_Connection *connection, const char 
 {
 	size_t content_length;
 	VyRefusal verdict;
-
 	request->method = method;
 	request->closing = request->loop->stopping;
 	verdict = vy_framing_check(request, connection, version, &content_length);
@@ -249,7 +239,6 @@ static enum MHD_Result
 end_request(VyRequest *request, struct MHD_Connection *connection)
 {
 	enum MHD_Result result;
-
 	vy_loop_deadline(request->client, VY_DEADLINE_NONE);
 	if (request->read_only && vy_static_answer(request->loop->files, request, connection, &result))
 		return result;
@@ -269,7 +258,6 @@ on_request(void *cls, struct MHD_Connection *connection, const char *url, const 
 		   size_t *upload_len, void **state)
 {
 	VyRequest *request = *state;
-
 	(void) cls;
 	(void) url;
 	if (!request)
@@ -282,7 +270,6 @@ on_request(void *cls, struct MHD_Connection *connection, const char *url, const 
 			if (*upload_len > 0)
 			{
 				bool ok = append_body(request, upload, *upload_len);
-
 				*upload_len = 0;
 				return ok ? MHD_YES : MHD_NO;
 			}
@@ -319,7 +306,6 @@ on_target(void *cls, const char *uri, struct MHD_Connection *connection)
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	VyRequest *request = info && info->socket_context ? new_request(loop) : NULL;
 	const char *query = strchr(uri, '?');
-
 	if (!request)
 		return NULL;
 	request->client = info->socket_context;
@@ -344,7 +330,6 @@ count_request(VyRequest *request)
 	VyCounters *counters = &request->loop->counters;
 	int64_t took = request->loop->now_us - request->began_us;
 	int bucket = 0;
-
 	while (bucket < VY_LATENCY_BUCKETS - 1 && took > vy_latency_bounds_us[bucket])
 		bucket++;
 	vy_count(&counters->requests[request->status / 100 % 6], 1);
@@ -357,7 +342,6 @@ static void
 on_completed(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
 {
 	VyRequest *request = *state;
-
 	(void) cls;
 	(void) connection;
 	(void) code;
@@ -394,12 +378,10 @@ on_connection(void *cls, struct MHD_Connection *connection, void **context, enum
 {
 	VyLoop *loop = cls;
 	VyClient *client = *context;
-
 	if (code == MHD_CONNECTION_NOTIFY_STARTED)
 	{
 		const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 		const union MHD_ConnectionInfo *address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
 		client = calloc(1, sizeof(*client));
 		if (!client)
 			return;

@@ -200,13 +200,11 @@ void vy_loop_deadline(VyClient *client, VyDeadlineKind kind);
 struct MHD_Daemon *vy_server_start(VyLoop *loop);
 void vy_server_finish(VyRequest *request); /* the pool is done with it */
 
-/* answer.c */
-enum MHD_Result vy_answer_result(VyRequest *request, struct MHD_Connection *connection);
-
 /* framing.c: looks at a whole head, through libmicrohttpd's pointers into its buffer */
 VyRefusal vy_framing_check(VyRequest *request, struct MHD_Connection *connection, const char *version, size_t *content_length);
 
-/* refuse.c */
+/* answer.c, refuse.c */
+enum MHD_Result vy_answer_result(VyRequest *request, struct MHD_Connection *connection);
 enum MHD_Result vy_refuse(VyRequest *request, struct MHD_Connection *connection, VyRefusal why);
 bool vy_answer_text(struct MHD_Response **response, const char *type, const char *text, size_t n);
 
@@ -241,15 +239,11 @@ void vy_log_event(const char *event, const char *format, ...) __attribute__((for
 bool vy_admin_start(VyLoop **loops, int nloops);
 void vy_admin_stop(void);
 
-/* selftest.c */
+/* selftest.c, serve.c, commands.c */
 bool vy_selftest(void);
-
-/* serve.c */
 int vy_serve(const char *command, const char *argument);
 void vy_serve_signal(uint32_t number);
 int vy_listen(const char *host, int port, bool shared, int *bound_port);
-
-/* commands.c */
 int vy_command_steps(const char *command, const char *argument);
 int vy_command_doctor(const char *command, const char *argument);
 

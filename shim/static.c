@@ -51,13 +51,11 @@ static const struct
 	{"referrer-policy", "no-referrer"},
 };
 
-static const char page_policy[] = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
-
+#define PAGE_POLICY "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
 static unsigned
 slot_of(const char *path, size_t n)
 {
 	uint32_t hash = 2166136261u;
-
 	for (size_t i = 0; i < n; i++)
 		hash = (hash ^ (uint8_t) path[i]) * 16777619u;
 	return hash % SLOTS;
@@ -75,7 +73,6 @@ add_file(VyStatic *files, const char *path)
 	size_t n = strlen(path);
 	File *file = calloc(1, sizeof(*file) + n + 1);
 	unsigned slot = slot_of(path, n);
-
 	if (!file)
 		return;
 	memcpy(file->path, path, n);
@@ -88,14 +85,12 @@ read_folder(VyStatic *files, const char *path, int depth)
 {
 	int fd = openat(files->fd, *path ? path + 1 : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-
 	if (!dir && fd >= 0)
 		close(fd);
 	for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;)
 	{
 		char child[MAX_PATH];
 		struct stat st;
-
 		if (entry->d_name[0] == '.' || snprintf(child, sizeof(child), "%s/%s", path, entry->d_name) >= (int) sizeof(child) ||
 			fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 			continue;
@@ -125,7 +120,6 @@ forget_all(VyStatic *files)
 		while (files->slots[i])
 		{
 			File *file = files->slots[i];
-
 			files->slots[i] = file->next;
 			drop_responses(file);
 			free(file);
@@ -145,7 +139,6 @@ VyStatic *
 vy_static_new(const char *folder)
 {
 	VyStatic *files = folder ? calloc(1, sizeof(*files)) : NULL;
-
 	if (!files)
 		return NULL;
 	files->fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -162,10 +155,11 @@ vy_static_new(const char *folder)
 void
 vy_static_free(VyStatic *files)
 {
-	if (!files)
-		return;
-	forget_all(files);
-	close(files->fd);
+	if (files)
+	{
+		forget_all(files);
+		close(files->fd);
+	}
 	free(files);
 }
 
@@ -174,12 +168,11 @@ add_file_headers(struct MHD_Response *response, const File *file)
 {
 	const char *type = vy_media_type(vy_cstr(file->path));
 	bool ok = response && MHD_add_response_header(response, "etag", file->etag) == MHD_YES;
-
 	for (size_t i = 0; i < sizeof(file_headers) / sizeof(file_headers[0]); i++)
 		ok = ok && MHD_add_response_header(response, file_headers[i].name, file_headers[i].value) == MHD_YES;
 	ok = ok && MHD_add_response_header(response, "content-type", type) == MHD_YES;
 	if (ok && strcmp(type, VY_MEDIA_HTML) == 0)
-		ok = MHD_add_response_header(response, "content-security-policy", page_policy) == MHD_YES;
+		ok = MHD_add_response_header(response, "content-security-policy", PAGE_POLICY) == MHD_YES;
 	return ok;
 }
 
@@ -188,11 +181,9 @@ read_whole(int fd, size_t size)
 {
 	char *bytes = malloc(size > 0 ? size : 1);
 	size_t n = 0;
-
 	while (bytes && n < size)
 	{
 		ssize_t got = read(fd, bytes + n, size - n);
-
 		if (got <= 0)
 			break;
 		n += (size_t) got;
@@ -208,7 +199,6 @@ load(VyStatic *files, File *file)
 {
 	int fd = openat(files->fd, file->path + 1, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
-
 	drop_responses(file);
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 	{
@@ -220,13 +210,10 @@ load(VyStatic *files, File *file)
 	file->size = st.st_size;
 	snprintf(file->etag, sizeof(file->etag), "\"%llx-%llx%08lx\"", (unsigned long long) st.st_size, (unsigned long long) st.st_mtim.tv_sec,
 			 (unsigned long) st.st_mtim.tv_nsec);
+	/* a large file stays open, to be sent by the kernel */
+	file->whole = st.st_size > IN_MEMORY ? MHD_create_response_from_fd64((uint64_t) st.st_size, fd) : read_whole(fd, (size_t) st.st_size);
 	if (st.st_size <= IN_MEMORY)
-	{
-		file->whole = read_whole(fd, (size_t) st.st_size);
 		close(fd);
-	}
-	else
-		file->whole = MHD_create_response_from_fd64((uint64_t) st.st_size, fd);
 	file->unchanged = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 	if (add_file_headers(file->whole, file) && add_file_headers(file->unchanged, file))
 		return true;
@@ -239,7 +226,6 @@ find_file(VyStatic *files, VyStr path)
 {
 	char decoded[MAX_PATH];
 	size_t n = path.n;
-
 	if (n + sizeof("index.html") > sizeof(decoded))
 		return NULL;
 	if (!memchr(path.p, '%', n))
@@ -247,10 +233,7 @@ find_file(VyStatic *files, VyStr path)
 	else if (vy_url_decode(decoded, sizeof(decoded) - sizeof("index.html"), &n, path, false) != 0)
 		return NULL;
 	if (decoded[n - 1] == '/')
-	{
-		memcpy(decoded + n, "index.html", 10);
-		n += 10;
-	}
+		n = (size_t) (stpcpy(decoded + n, "index.html") - decoded);
 	for (File *file = files->slots[slot_of(decoded, n)]; file; file = file->next)
 		if (strlen(file->path) == n && memcmp(file->path, decoded, n) == 0)
 			return file;
@@ -262,7 +245,6 @@ static bool
 refresh(VyStatic *files, File *file, int64_t now_us)
 {
 	struct stat st;
-
 	if (file->whole && now_us - file->checked_us < CHECK_EVERY_US)
 		return true;
 	file->checked_us = now_us;
@@ -280,7 +262,6 @@ vy_static_answer(VyStatic *files, VyRequest *request, struct MHD_Connection *con
 	const char *known;
 	bool unchanged;
 	File *file;
-
 	if (!files || request->method[0] == 'O')
 		return false;
 	file = find_file(files, vy_str(request->target, request->path_len));

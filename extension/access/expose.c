@@ -2,8 +2,8 @@
  * expose.c: vyricon.expose() and vyricon.unexpose().
  *
  * What to do is worked out by vyricon.expose_plan() from the catalogue alone; both functions run as their caller, who owns the table. What
- * brings the old state back is recorded in a platform table, which callers can neither read nor write: a superuser who calls unexpose() runs
- * statements that only this file has put there.
+ * brings the old state back is recorded in a platform table, which callers can neither read nor write: a superuser who calls
+ * unexpose() runs statements that only this file has put there.
  */
 #include "access/access.h"
 
@@ -25,7 +25,7 @@
 typedef struct ExposePlan
 {
 	List *statements; /* char * */
-	List *undo;		  /* char *, last first */
+	List *undo; /* char *, last first */
 } ExposePlan;
 
 VY_QUERY(find_exposed, .sql = "SELECT undo FROM vyricon.exposed WHERE schema_name = $1 AND table_name = $2", .nargs = 2,
@@ -95,8 +95,8 @@ VY_FUNCTION(vyricon_free_name)
 {
 	Oid schema = get_namespace_oid(NameStr(*PG_GETARG_NAME(0)), false);
 
-	PG_RETURN_TEXT_P(cstring_to_text(
-		ChooseRelationName(NameStr(*PG_GETARG_NAME(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)), "idx", schema, false)));
+	PG_RETURN_TEXT_P(
+		cstring_to_text(ChooseRelationName(NameStr(*PG_GETARG_NAME(1)), text_to_cstring(PG_GETARG_TEXT_PP(2)), "idx", schema, false)));
 }
 
 void
@@ -172,7 +172,8 @@ make_plan(FunctionCallInfo fcinfo, bool ours)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute_with_args("SELECT statement, undo FROM vyricon.expose_plan($1, $2, $3, $4)", 4, types, args, nulls, false, 0) != SPI_OK_SELECT)
+	if (SPI_execute_with_args("SELECT statement, undo FROM vyricon.expose_plan($1, $2, $3, $4)", 4, types, args, nulls, false, 0) !=
+		SPI_OK_SELECT)
 		elog(ERROR, "vyricon.expose_plan() did not answer");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -198,7 +199,7 @@ run_statements(List *statements)
 	(void) set_config_option("client_min_messages", "warning", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	foreach(lc, statements)
+	foreach (lc, statements)
 		if (SPI_execute(lfirst(lc), false, 0) != SPI_OK_UTILITY)
 			elog(ERROR, "a statement of expose() is no utility statement");
 	SPI_finish();
@@ -222,7 +223,7 @@ array_of_texts(List *texts)
 	ListCell *lc;
 	int n = 0;
 
-	foreach(lc, texts)
+	foreach (lc, texts)
 		items[n++] = CStringGetTextDatum(lfirst(lc));
 	return PointerGetDatum(construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
@@ -234,7 +235,7 @@ return_texts(FunctionCallInfo fcinfo, List *texts)
 	ListCell *lc;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	foreach(lc, texts)
+	foreach (lc, texts)
 	{
 		Datum value = CStringGetTextDatum(lfirst(lc));
 		bool isnull = false;

@@ -34,7 +34,7 @@ function card(tour, me) {
 // In development an empty answer says why it is empty: where this one does not, the same table is asked for a row that cannot exist.
 async function whyOf(answer, headers) {
   const said = answer.headers.get('x-vyricon-why') ?? (await fetch('/rest/v1/tours?select=id&id=is.null', { headers, cache: 'no-store' })).headers.get('x-vyricon-why');
-  return said ?? 'no x-vyricon-why header: vyricon.dev is off';
+  return said?.replace('no row matches the filters; ', '') ?? 'no x-vyricon-why header: vyricon.dev is off';
 }
 
 async function ask(user) {
