@@ -10,7 +10,7 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard extension/*.c extension/*/*.c)))
 DATA_built = build/vyricon--$(EXTVERSION).sql
 
 # Server headers count as system headers, so that -Wextra speaks of our code only.
-PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) -Iextension -Ibuild -DVY_VERSION='"$(EXTVERSION)"' \
+PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server 2>/dev/null) -Iextension -Ibuild -DVY_VERSION='"$(EXTVERSION)"' \
 	-DPGDLLEXPORT='__attribute__((visibility("default")))'
 VY_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-declaration-after-statement -fvisibility=hidden
 PG_CFLAGS = $(VY_CFLAGS)
@@ -18,14 +18,14 @@ SHLIB_LINK = -lcrypto
 
 EXTRA_CLEAN = build/vyricon build/shim build/steps.inc $(DATA_built)
 
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(wildcard $(PGXS)),)
 # A bare machine: only the commands that install what is missing can run.
 HAVE_PGXS = no
 else
-include $(PGXS)
 # No bitcode: nothing of ours is worth inlining by the JIT.
 override with_llvm = no
+include $(PGXS)
 endif
 
 # --- the SQL scripts -------------------------------------------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ extension/setup/setup.o: build/steps.inc
 # --- the shim --------------------------------------------------------------------------------------------------------------------------------
 SHIM_SOURCES = $(sort $(wildcard shim/*.c)) $(sort $(wildcard extension/base/*.c))
 SHIM_OBJS = $(patsubst %.c,build/shim/%.o,$(SHIM_SOURCES))
-SHIM_CFLAGS = -O2 -g $(VY_CFLAGS) -D_GNU_SOURCE -Iextension -Ishim -isystem $(shell $(PG_CONFIG) --includedir) -DVY_VERSION='"$(EXTVERSION)"'
+SHIM_CFLAGS = -O2 -g $(VY_CFLAGS) -D_GNU_SOURCE -Iextension -Ishim -isystem $(shell $(PG_CONFIG) --includedir 2>/dev/null) -DVY_VERSION='"$(EXTVERSION)"'
 
 all: build/vyricon
 

@@ -18,7 +18,7 @@ help:
 	@echo 'make bench          floor, Vyricon and its peers side by side (QUICK=1: 3 minutes)'
 	@echo 'make fuzz           (not yet)'
 	@echo 'make fault          (not yet)'
-	@echo 'make docs           write build/openapi.json and check the README'
+	@echo 'make docs           write build/openapi.json'
 	@echo 'make run            a private cluster with the tours application on http://127.0.0.1:8000 (HOST= PORT= DATA= RESET=1)'
 
 run:

@@ -113,25 +113,30 @@ vy_explain_why(VyRequest *request, VyResponse *response)
 	bool empty = response->status < 300 && response->body.len - (int) response->body_start == 2 &&
 				 memcmp(response->body.data + response->body_start, "[]", 2) == 0;
 	bool refused = response->status == 401 || response->status == 403;
+	bool asked = response->status < 300 && !empty && vy_request_header(request, "x-vyricon-why").p != NULL;
 	bool privilege = false;
 	bool row_security = false;
 	const char *text = NULL;
 	const char *ignored;
 
-	if ((!empty && !refused) || request->route == NULL || request->caller == NULL || response->why.len > 0)
+	if ((!empty && !refused && !asked) || request->route == NULL || request->caller == NULL || response->why.len > 0)
 		return;
 	all = palloc0(sizeof(Explanation));
 	all->request = *request;
 	if (refused)
 		text = refusal_text(response, &privilege, &row_security);
-	if ((empty || privilege || row_security) && vy_attempt(measure, all, &ignored) && OidIsValid(all->report.relid) &&
+	if ((empty || asked || privilege || row_security) && vy_attempt(measure, all, &ignored) && OidIsValid(all->report.relid) &&
 		!(row_security && strcmp(all->report.privilege, "SELECT") == 0))
 	{
-		if (!row_security)
+		if (asked)
+			text = vy_policies_verdicts(&all->report, request->caller->role_name);
+		else if (!row_security)
 			text = all->report.has_privilege && refused ? text : vy_policies_sentence(&all->report, request->caller->role_name);
 		else
 			text = psprintf("the new row violates row security of %s for role %s", all->report.relation, request->caller->role_name);
 	}
+	else if (asked)
+		return;
 	else if (empty)
 		text = "no row matches";
 	initStringInfo(&response->why);

@@ -85,9 +85,7 @@ vy_policies_measure(VyPolicyReport *report, Oid relid, const char *privilege)
 char *
 vy_policies_sentence(const VyPolicyReport *report, const char *role)
 {
-	StringInfoData out;
 	ListCell *cell;
-	int named = 0;
 	int applying = 0;
 
 	if (!report->has_privilege)
@@ -98,6 +96,25 @@ vy_policies_sentence(const VyPolicyReport *report, const char *role)
 	if (report->visible > 0)
 		return psprintf("no row matches the filters; role %s may read " INT64_FORMAT " of " INT64_FORMAT " rows of %s", role,
 						report->visible, report->rows, report->relation);
+	foreach (cell, report->policies)
+	{
+		VyPolicy *policy = lfirst(cell);
+
+		applying += policy->permissive && policy->applies_to_role && policy->applies_to_command;
+	}
+	if (applying == 0)
+		return psprintf("row security of %s has no policy that lets role %s read: all " INT64_FORMAT " rows are hidden", report->relation,
+						role, report->rows);
+	return vy_policies_verdicts(report, role);
+}
+
+char *
+vy_policies_verdicts(const VyPolicyReport *report, const char *role)
+{
+	StringInfoData out;
+	ListCell *cell;
+	int named = 0;
+
 	initStringInfo(&out);
 	foreach (cell, report->policies)
 	{
@@ -105,16 +122,14 @@ vy_policies_sentence(const VyPolicyReport *report, const char *role)
 
 		if (!policy->applies_to_role || !policy->applies_to_command)
 			continue;
-		applying += policy->permissive;
 		if (policy->error != NULL)
 			appendStringInfo(&out, "%spolicy %s fails: %s", named++ ? "; " : "", policy->name, policy->error);
 		else if (policy->passes >= 0 && policy->passes < report->rows)
 			appendStringInfo(&out, "%spolicy %s hides " INT64_FORMAT " of " INT64_FORMAT " rows from role %s", named++ ? "; " : "",
 							 policy->name, report->rows - policy->passes, report->rows, role);
 	}
-	if (applying == 0)
-		return psprintf("row security of %s has no policy that lets role %s read: all " INT64_FORMAT " rows are hidden", report->relation,
-						role, report->rows);
+	if (named == 0)
+		appendStringInfo(&out, "no policy hides a row of %s from role %s", report->relation, role);
 	return out.data;
 }
 

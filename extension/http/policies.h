@@ -44,4 +44,7 @@ void vy_policies_measure(VyPolicyReport *report, Oid relid, const char *privileg
 /* "policy a hides 3 of 9 rows from role anon", or what else explains an empty or refused answer. */
 char *vy_policies_sentence(const VyPolicyReport *report, const char *role);
 
+/* The policies that hide rows, for an answer that has some: "policy a hides 3 of 9 rows from role anon", or that none does. */
+char *vy_policies_verdicts(const VyPolicyReport *report, const char *role);
+
 #endif
