@@ -25,12 +25,19 @@ function ownTicks(pid) {
   }
 }
 
-/* A process, its living descendants, and those that it has waited for: nothing is lost when one of them ends in between. */
+/*
+ * A process, its living descendants, and those that it has waited for, in microseconds. A child that is reaped while this reads would be missed,
+ * or counted twice; so it reads until the parent's account of the dead stood still.
+ */
 export function treeCpu(pid) {
-  const fields = stat(pid);
-  let ticks = fields[11] + fields[12] + fields[13] + fields[14];
-  for (const child of children(pid)) ticks += ownTicks(child) + children(child).reduce((sum, c) => sum + ownTicks(c), 0);
-  return ticks * MICROSECONDS_PER_TICK;
+  for (;;) {
+    const before = stat(pid);
+    let ticks = before[11] + before[12] + before[13] + before[14];
+    const living = children(pid);
+    for (const child of living) ticks += ownTicks(child) + children(child).reduce((sum, c) => sum + ownTicks(c), 0);
+    const after = stat(pid);
+    if (before[13] + before[14] === after[13] + after[14] && children(pid).join() === living.join()) return ticks * MICROSECONDS_PER_TICK;
+  }
 }
 
 /* KiB of one line of a /proc file such as status or smaps_rollup; lines of the same name are added. */
