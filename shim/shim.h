@@ -28,16 +28,16 @@ typedef struct VyRequest VyRequest;
 typedef struct VyPool VyPool;
 typedef struct VyStatic VyStatic;
 
-/* Answers that the shim makes itself; the rows are in refuse.c. */
+/* Answers that the shim makes itself; the rows are in refuse.c. The first ones are the VyHeadVerdict of base/head.h. */
 typedef enum VyRefusal
 {
 	VY_ACCEPTED,
 	VY_BAD_HEAD,
 	VY_BAD_TARGET,
-	VY_BAD_METHOD,
 	VY_NO_CHUNKED,
 	VY_NO_ENCODING,
 	VY_NO_EXPECTATION,
+	VY_BAD_METHOD,
 	VY_TARGET_TOO_LONG,
 	VY_HEAD_TOO_LARGE,
 	VY_BODY_TOO_LARGE,

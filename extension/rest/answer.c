@@ -4,7 +4,9 @@
 #include "rest/nodes.h"
 
 #include "base/json.h"
-#include "utils/guc.h"
+
+char *vy_rest_response_headers;
+char *vy_rest_response_status;
 
 static bool add_headers(VyRest *rest, VyStr list);
 
@@ -35,17 +37,16 @@ vy_rest_answer_type(VyRest *rest)
 		vy_response_header(rest->response, "content-profile", vy_cstr(rest->schema));
 }
 
-/* The settings by which a policy, trigger or function speaks to the client. Both are absent unless somebody set them. */
 void
 vy_rest_answer_guc(VyRest *rest)
 {
-	const char *headers = GetConfigOption("response.headers", true, false);
-	const char *status = GetConfigOption("response.status", true, false);
+	const char *headers = vy_rest_response_headers;
+	const char *status = vy_rest_response_status;
 
-	if (headers && *headers && !add_headers(rest, vy_cstr(pstrdup(headers))))
+	if (*headers && !add_headers(rest, vy_cstr(pstrdup(headers))))
 		vy_rest_raise(500, "PGRST111", "response.headers guc must be a JSON array composed of objects with a single key and a string value",
 					  NULL);
-	if (status && *status)
+	if (*status)
 	{
 		if (strlen(status) != 3 || strspn(status, "0123456789") != 3 || *status < '1' || *status > '5')
 			vy_rest_raise(500, "PGRST112", "response.status guc must be a valid status code", NULL);

@@ -188,12 +188,17 @@ List *vy_rest_primary_key(Oid relid);
 /* The column's DEFAULT as SQL; NULL: none. */
 const char *vy_rest_column_default(Oid relid, AttrNumber attnum);
 
-/* answer.c */
+/* answer.c. The settings by which a policy, trigger or function speaks to the client; empty: it does not. */
+extern char *vy_rest_response_headers;
+extern char *vy_rest_response_status;
 void vy_rest_answer_range(VyRest *rest, int64 first, int64 rows, int64 total);
 void vy_rest_answer_guc(VyRest *rest);
 void vy_rest_answer_type(VyRest *rest);
 bool vy_rest_answer_page(VyRest *rest, int64 rows, int64 total);
 int64 vy_rest_page_limit(const VyRest *rest);
+
+/* checks.c */
+void vy_rest_checks_init(void);
 
 /* The handlers. */
 void vy_rest_read(VyRequest *request, VyResponse *response);

@@ -39,6 +39,9 @@ static const VySetting settings[] = {
 	 "public", 0, 0, 0},
 	{"vyricon.max_rows", "Rows that a read of /rest/v1 returns at most; 0: no limit.", PGC_SUSET, 0, PGC_INT, &vy_rest_max_rows, NULL, 0, 0,
 	 INT_MAX},
+	{"response.headers", "Headers of the answer, as a JSON array of objects with one key.", PGC_USERSET, 0, PGC_STRING,
+	 &vy_rest_response_headers, "", 0, 0, 0},
+	{"response.status", "Status of the answer.", PGC_USERSET, 0, PGC_STRING, &vy_rest_response_status, "", 0, 0, 0},
 };
 
 void
@@ -46,6 +49,7 @@ vy_rest_init(void)
 {
 	VY_SETTINGS_DEFINE(settings);
 	VY_ROUTES_ADD(routes);
+	vy_rest_checks_init();
 }
 
 static void
