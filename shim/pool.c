@@ -1,9 +1,9 @@
 /*
  * pool.c: which request goes to which database connection, and when.
  *
- * Reads share few connections, so that pipelining saves system calls; writes spread over all, so that commits are grouped; routes that have
- * been slow lately keep to the last quarter. Only a few requests are sent ahead on a connection, none behind a statement that has run for
- * some milliseconds; the others wait here, in a bounded queue, and go to whichever connection is free first.
+ * Reads share few connections, so that pipelining saves system calls; writes spread over three quarters, so that commits are grouped;
+ * routes that have been slow lately keep to the last quarter. Only a few requests are sent ahead on a connection, none behind a statement
+ * that has run for some milliseconds; the others wait here, in a bounded queue, and go to whichever connection is free first.
  */
 #include "pool.h"
 
@@ -15,7 +15,9 @@
 
 #define READ_BACKENDS 4
 #define READ_DEPTH 8
-#define WRITE_DEPTH 2
+#define BATCH_DEPTH 24
+#define BATCH_US 600
+#define WRITE_DEPTH 3
 #define BUSY_US 20000
 #define SLOW_ROUTE_US 50000
 #define MAX_REPEATS 3
@@ -98,36 +100,48 @@ route_slot(const VyRequest *request)
 	return hash % VY_ROUTE_SLOTS;
 }
 
+static bool
+takes_more(const VyBackend *backend, int max_depth, int64_t busy_us)
+{
+	return backend->state == VY_BACKEND_READY && !backend->retiring && backend->depth < max_depth &&
+		   (backend->depth == 0 || backend->pool->loop->now_us - backend->since_us <= busy_us);
+}
+
 static VyBackend *
 least_busy(VyPool *pool, int from, int to, int max_depth)
 {
 	VyBackend *best = NULL;
 	for (int i = to - 1; i >= from; i--)
-	{
-		VyBackend *backend = &pool->backends[i];
-		if (backend->state != VY_BACKEND_READY || backend->retiring || backend->depth >= max_depth)
-			continue;
-		if (backend->depth > 0 && pool->loop->now_us - backend->since_us > BUSY_US)
-			continue;
-		if (!best || backend->depth < best->depth)
-			best = backend;
-	}
+		if (takes_more(&pool->backends[i], max_depth, BUSY_US) && (!best || pool->backends[i].depth < best->depth))
+			best = &pool->backends[i];
 	return best;
 }
 
+/* To wake another process costs as much as a short statement: a running one is given up to BATCH_US of work first. */
 static VyBackend *
-choose(VyPool *pool, VyLane lane)
+join_batch(VyPool *pool, int to, int64_t each_us)
+{
+	for (int i = 0; i < to; i++)
+		if (pool->backends[i].depth > 0 && pool->backends[i].depth * (each_us + 10) < BATCH_US &&
+			takes_more(&pool->backends[i], BATCH_DEPTH, BATCH_US))
+			return &pool->backends[i];
+	return NULL;
+}
+
+static VyBackend *
+choose(VyPool *pool, VyLane lane, const VyRequest *request)
 {
 	int n = pool->nbackends;
 	int nslow = n >= 4 ? n / 4 : 1;
 	int nread = n < READ_BACKENDS ? n : READ_BACKENDS;
 	VyBackend *backend;
 	if (lane == VY_LANE_WRITE)
-		return least_busy(pool, 0, n, WRITE_DEPTH);
+		return least_busy(pool, 0, n > nslow ? n - nslow : n, WRITE_DEPTH);
 	if (lane == VY_LANE_SLOW)
 		return least_busy(pool, n - nslow, n, 1);
-	backend = least_busy(pool, 0, nread, READ_DEPTH);
-	return backend ? backend : least_busy(pool, nread, n, 1);
+	if ((backend = join_batch(pool, nread, pool->route_us[request->route])) || (backend = least_busy(pool, 0, nread, READ_DEPTH)))
+		return backend;
+	return least_busy(pool, nread, n, 1);
 }
 
 static void
@@ -136,7 +150,7 @@ pump(VyPool *pool)
 	for (int lane = 0; lane < VY_LANES; lane++)
 		while (pool->lanes[lane].first)
 		{
-			VyBackend *backend = choose(pool, (VyLane) lane);
+			VyBackend *backend = choose(pool, (VyLane) lane, pool->lanes[lane].first);
 			if (!backend)
 				break;
 			vy_backend_send(backend, dequeue(pool, (VyLane) lane));
@@ -164,7 +178,7 @@ void
 vy_pool_submit(VyRequest *request)
 {
 	VyPool *pool = request->loop->pool;
-	VyBackend *backend = pool->lanes[request->lane].first ? NULL : choose(pool, request->lane);
+	VyBackend *backend = pool->lanes[request->lane].first ? NULL : choose(pool, request->lane, request);
 	if (backend)
 		vy_backend_send(backend, request);
 	else

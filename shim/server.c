@@ -18,7 +18,7 @@
 #define FIRST_BODY 65536
 #define KEEP_PACKED 4096
 /* libmicrohttpd clears it after each request, which costs more than all that is done here: no larger than a head of VY_MAX_HEAD needs */
-#define CONNECTION_MEMORY 24576
+#define CONNECTION_MEMORY 22528
 
 typedef struct Collector
 {

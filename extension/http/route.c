@@ -73,13 +73,17 @@ vy_route_find(VyRequest *request, unsigned *allowed, const VyRoute **nearest)
 static void
 consider(Search *search, const VyRoute *rows, size_t n)
 {
+	VyStr path = search->request->path;
+
 	for (size_t i = 0; i < n; i++)
 	{
 		Captures captures = {.n = 0};
 		size_t literal = 0;
-		bool matches = match(rows[i].pattern, search->request->path, &captures, &literal);
 
-		if (!matches)
+		/* Most rows differ in the first letter already. */
+		if (path.n > 1 && rows[i].pattern[1] != path.p[1] && rows[i].pattern[1] != ':' && rows[i].pattern[1] != '*')
+			continue;
+		if (!match(rows[i].pattern, path, &captures, &literal))
 		{
 			if (search->allowed == 0 && literal > search->nearest_literal)
 			{

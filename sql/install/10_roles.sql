@@ -16,7 +16,7 @@ BEGIN
         ('vyricon_worker', 'LOGIN INHERIT NOBYPASSRLS', '{}', true),
         ('vyricon_shim', 'LOGIN NOINHERIT NOBYPASSRLS',
           '{log_parameter_max_length=0,log_parameter_max_length_on_error=0,'
-          'statement_timeout=10s,idle_in_transaction_session_timeout=30s}', true)
+          'statement_timeout=10s,idle_in_transaction_session_timeout=30s,search_path=public}', true)
       ) AS v(name, attributes, settings, must_match)
   LOOP
     SELECT r.oid, r.rolsuper, r.rolcreaterole, r.rolcreatedb, r.rolreplication, r.rolcanlogin, r.rolinherit, r.rolbypassrls,
