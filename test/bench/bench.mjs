@@ -1,10 +1,6 @@
 /*
  * bench.mjs: floor, Vyricon and its peers in one interleaved run: in every round each target does every workload once, in an order that turns,
  * so that a noisy neighbour hits all of them; ratios are taken within a round, and their median counts.
- *
- * Two floors. A pgbench session cannot change its user without a statement more, so the floor's 32 sessions are 32 users, whose rows stay in the
- * processor's caches, while Vyricon is asked for the rows of 1,000. For the list, where that is worth more than the statement, floor_same_rows
- * changes the user in the same round trip: it reads the same rows as Vyricon, and pays a set_config() that Vyricon pays in its own way.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';

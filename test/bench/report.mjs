@@ -10,7 +10,6 @@ export function printTable({ workloads, latency, memory, settings, errors }, say
   say(`\nrequests per second (CPU microseconds per request, server + database); medians of ${settings.rounds} rounds of ${settings.seconds} s at ${settings.connections} connections`);
   row('', names);
   row('floor (pgbench -M prepared; libmicrohttpd hello)', names.map((w) => cell(workloads[w].floor)));
-  row('  the same on all rows, identity set each time', names.map((w) => cell(workloads[w].peers.floor_same_rows)));
   row("PostgREST's four statements, no HTTP", names.map((w) => cell(workloads[w].peers.postgrest_sql)));
   row('Vyricon', names.map((w) => cell(workloads[w].vyricon)));
   row('  of that, shim + database', names.map((w) => (workloads[w].vyricon ? `${workloads[w].vyricon.cpu_us_shim.toFixed(1)} + ${workloads[w].vyricon.cpu_us_db.toFixed(1)}` : '-')));
@@ -18,7 +17,6 @@ export function printTable({ workloads, latency, memory, settings, errors }, say
   row('Next.js + drizzle, one process', names.map((w) => cell(workloads[w].peers.next)));
   row('ratio to the floor', names.map((w) => workloads[w].ratio?.toFixed(2) ?? '-'));
   row('  lowest and highest round', names.map((w) => (workloads[w].ratio ? `${workloads[w].ratio_min.toFixed(2)}-${workloads[w].ratio_max.toFixed(2)}` : '-')));
-  row('ratio to the floor on the same rows', names.map((w) => workloads[w].against.floor_same_rows?.toFixed(2) ?? '-'));
   if (latency) {
     say('\nlatency of Vyricon in ms: p50 / p99 / max');
     for (const at of ['1', '8', '32', '128', 'twice'])

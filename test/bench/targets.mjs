@@ -1,6 +1,6 @@
 /* targets.mjs: what is measured: workloads, targets and how each answers which workload, as rows; and how servers are started. */
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createHmac } from 'node:crypto';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -36,7 +36,6 @@ export const targets = {
     paths: ourPaths,
     start: (port) => [process.env.VYRICON_BIN, ['serve', '--port', port, '--log', 'off', '--static', staticFolder, '--database', db.shimConninfo]],
   },
-  floor_same_rows: { scripts: 'rotating', paths: {} },
   postgrest_sql: { scripts: 'postgrest', paths: {} },
   fastify: { paths: peerPaths, start: () => [process.execPath, [join(here, 'peers/fastify/server.mjs')]] },
   next: {
@@ -47,7 +46,7 @@ export const targets = {
 };
 
 /* Is this workload something that the target does? */
-export const serves = (target, workload) => workload in target.paths || existsSync(join(here, target.scripts ?? '', `${workload}.sql`));
+export const serves = (target, workload) => workload in target.paths || (target.scripts !== undefined && workload !== 'static');
 
 function freePort() {
   return new Promise((resolve) => {
