@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define MAX_EVENTS 64
+#define SERVED_BETWEEN 32
 
 const int vy_latency_bounds_us[VY_LATENCY_BUCKETS - 1] = {250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 500000, 2500000};
 
@@ -157,13 +158,13 @@ take_signals(VyLoop *loop)
 		vy_serve_signal(info.ssi_signo);
 }
 
-static void
-turn(VyLoop *loop, int timeout_ms)
+static int
+take_events(VyLoop *loop, int timeout_ms)
 {
 	struct epoll_event events[MAX_EVENTS];
-	bool http;
 	int n = epoll_wait(loop->epoll_fd, events, MAX_EVENTS, timeout_ms);
 	read_clocks(loop);
+	loop->nserved = 0;
 	for (int i = 0; i < n; i++)
 	{
 		if (events[i].data.ptr == loop)
@@ -175,6 +176,24 @@ turn(VyLoop *loop, int timeout_ms)
 		else
 			vy_backend_event(events[i].data.ptr);
 	}
+	return n;
+}
+
+/* libmicrohttpd works through all connections that have something: the database does not wait for the last of a thousand. */
+void
+vy_loop_served_one(VyLoop *loop)
+{
+	if (++loop->nserved < SERVED_BETWEEN)
+		return;
+	take_events(loop, 0);
+	vy_pool_turn(loop->pool);
+}
+
+static void
+turn(VyLoop *loop, int timeout_ms)
+{
+	int n = take_events(loop, timeout_ms);
+	bool http;
 	cut_late_clients(loop);
 	http = loop->run_http || n == 0 || http_wait_ms(loop) == 0;
 	loop->settling = loop->run_http;

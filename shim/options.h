@@ -23,6 +23,7 @@ typedef struct VyOptions
 	char *database; /* NULL: libpq's own environment */
 	long pool;
 	long queue;
+	long queue_delay_ms;
 	long queue_wait_ms;
 	long loops;
 	long connections;

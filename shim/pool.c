@@ -3,7 +3,8 @@
  *
  * Reads share few connections, so that pipelining saves system calls; writes spread over three quarters, so that commits are grouped;
  * routes that have been slow lately keep to the last quarter. Only a few requests are sent ahead on a connection, none behind a statement
- * that has run for some milliseconds; the others wait here, in a bounded queue, and go to whichever connection is free first.
+ * that has run for some milliseconds; the others wait here, in a queue that is bounded by the wait to expect, and go to whichever
+ * connection is free first.
  */
 #include "pool.h"
 
@@ -20,6 +21,7 @@
 #define WRITE_DEPTH 3
 #define BUSY_US 20000
 #define SLOW_ROUTE_US 50000
+#define MIN_QUEUE 8
 #define MAX_REPEATS 3
 #define CONNECT_TIMEOUT_US 10000000
 #define NFIELDS 8
@@ -50,7 +52,10 @@ enqueue(VyPool *pool, VyRequest *request, bool first)
 	VyQueue *queue = &pool->lanes[request->lane];
 	request->next = first ? queue->first : NULL;
 	if (!queue->first)
+	{
 		queue->first = queue->last = request;
+		queue->left_us = pool->loop->now_us;
+	}
 	else if (first)
 		queue->first = request;
 	else
@@ -71,6 +76,8 @@ dequeue(VyPool *pool, VyLane lane)
 	queue->first = request->next;
 	if (!queue->first)
 		queue->last = NULL;
+	queue->each_ns += ((pool->loop->now_us - queue->left_us) * 1000 - queue->each_ns) / 32;
+	queue->left_us = pool->loop->now_us;
 	queue->n--;
 	pool->nqueued--;
 	vy_count(&pool->loop->counters.queued, -1);
@@ -157,6 +164,16 @@ pump(VyPool *pool)
 		}
 }
 
+/* A request is refused at once rather than after a wait that is known beforehand; slow routes may not fill the whole queue. */
+static bool
+is_full(const VyPool *pool, VyLane lane)
+{
+	const VyQueue *queue = &pool->lanes[lane];
+	unsigned most = (unsigned) vy_options.queue;
+	return pool->nqueued >= most || (lane == VY_LANE_SLOW && queue->n > most / 2) ||
+		   (queue->n >= MIN_QUEUE && queue->n * queue->each_ns > vy_options.queue_delay_ms * 1000000);
+}
+
 /* False: refused at once. */
 bool
 vy_pool_admit(VyRequest *request)
@@ -167,9 +184,7 @@ vy_pool_admit(VyRequest *request)
 	request->queued_us = pool->loop->now_us;
 	if (pool->nready == 0 && pool->not_ready)
 		request->refusal = VY_NOT_READY;
-	/* slow routes may not fill the whole queue */
-	else if (pool->nqueued >= (unsigned) vy_options.queue ||
-			 (request->lane == VY_LANE_SLOW && pool->lanes[VY_LANE_SLOW].n > (unsigned) vy_options.queue / 2))
+	else if (is_full(pool, request->lane))
 		request->refusal = VY_QUEUE_FULL;
 	return request->refusal == VY_ACCEPTED;
 }

@@ -39,6 +39,8 @@ typedef struct VyQueue
 	VyRequest *first;
 	VyRequest *last;
 	unsigned n;
+	int64_t left_us; /* when the last one left, or the first one came */
+	int64_t each_ns; /* from one leaving to the next while somebody waits, smoothed */
 } VyQueue;
 
 struct VyPool

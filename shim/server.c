@@ -14,11 +14,11 @@
 
 #include "base/field.h"
 
-#define MAX_FREE_REQUESTS 1024
+#define MAX_FREE_REQUESTS 256
 #define FIRST_BODY 65536
 #define KEEP_PACKED 4096
 /* libmicrohttpd clears it after each request, which costs more than all that is done here: no larger than a head of VY_MAX_HEAD needs */
-#define CONNECTION_MEMORY 22528
+#define CONNECTION_MEMORY 18432
 
 typedef struct Collector
 {
@@ -342,7 +342,7 @@ static void
 on_completed(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
 {
 	VyRequest *request = *state;
-	(void) cls;
+	VyLoop *loop = cls;
 	(void) connection;
 	(void) code;
 	if (!request)
@@ -362,6 +362,7 @@ on_completed(void *cls, struct MHD_Connection *connection, void **state, enum MH
 		return;
 	}
 	free_request(request);
+	vy_loop_served_one(loop);
 }
 
 static void

@@ -20,7 +20,7 @@
 #define VY_MAX_REQUEST_HEADERS 64
 #define VY_MAX_ANSWER_HEADERS 100
 #define VY_MAX_TARGET 8192
-#define VY_MAX_HEAD 16384
+#define VY_MAX_HEAD 12288
 
 typedef struct VyLoop VyLoop;
 typedef struct VyClient VyClient;
@@ -178,6 +178,7 @@ struct VyLoop
 	unsigned nfree;
 	unsigned nrequests; /* between request line and end of the answer */
 	unsigned nparked; /* of them, those that wait for the pool */
+	unsigned nserved; /* requests that ended since events were last taken */
 	bool settling; /* the last turn had an event for libmicrohttpd */
 	VyCounters counters;
 	size_t nrandom;
@@ -195,6 +196,7 @@ bool vy_loop_watch_signals(VyLoop *loop, int fd);
 void vy_loop_wake(VyLoop *loop);
 void vy_loop_free(VyLoop *loop);
 void vy_loop_deadline(VyClient *client, VyDeadlineKind kind);
+void vy_loop_served_one(VyLoop *loop);
 
 /* server.c */
 struct MHD_Daemon *vy_server_start(VyLoop *loop);
