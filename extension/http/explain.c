@@ -50,9 +50,13 @@ static const struct
 
 static const char *const platform_roles[] = {"anon", "authenticated", "service_role"};
 
+/* One branch per index of auth.users. */
+#define USER_WHERE "SELECT id::text, email::text, role::text FROM auth.users WHERE "
+
 VY_QUERY(find_user,
-		 .sql = "SELECT id::text, email::text, role::text FROM auth.users WHERE lower(email) = lower($1) OR id::text = $1 LIMIT 1",
-		 .nargs = 1, .types = {TEXTOID}, .expect = SPI_OK_SELECT);
+		 .sql = USER_WHERE "id = $2 UNION ALL " USER_WHERE "lower(email) = lower($1) AND NOT is_sso_user UNION ALL " USER_WHERE
+						   "lower(email) = lower($1) AND is_sso_user LIMIT 1",
+		 .nargs = 2, .types = {TEXTOID, UUIDOID}, .expect = SPI_OK_SELECT);
 
 static void check_right(void);
 static VyIdentity *identity_named(const char *name);
@@ -171,7 +175,10 @@ identity_named(const char *name)
 	initStringInfo(&claims);
 	if (role == NULL)
 	{
-		if (!vy_query_row(&find_user, (Datum[]){CStringGetTextDatum(name)}, NULL, 3, user, nulls))
+		pg_uuid_t id;
+		bool no_id[2] = {false, !vy_identity_uuid(vy_cstr(name), &id)};
+
+		if (!vy_query_row(&find_user, (Datum[]){CStringGetTextDatum(name), UUIDPGetDatum(&id)}, no_id, 3, user, nulls))
 			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no user \"%s\"", name),
 							errhint("Name a user by email or id, or one of the roles anon, authenticated and service_role.")));
 		role = "authenticated";
