@@ -47,6 +47,12 @@ startup(void)
 		vy_shm->lock = &GetNamedLWLockTranche("vyricon")->lock;
 		pg_atomic_init_u64(&vy_shm->requests, 0);
 		pg_atomic_init_u64(&vy_shm->refused, 0);
+		for (int i = 0; i < VY_SHM_SHARED_LIMITS; i++)
+			SpinLockInit(&vy_shm->shared_limits[i].lock);
+		for (int i = 0; i < VY_SHM_LIMIT_BUCKETS; i++)
+			SpinLockInit(&vy_shm->limits[i].lock);
+		if (!pg_strong_random(&vy_shm->limit_seed, sizeof(vy_shm->limit_seed)))
+			ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not make random bytes")));
 	}
 	LWLockRelease(AddinShmemInitLock);
 }

@@ -9,6 +9,7 @@
 #include "port/atomics.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
+#include "storage/spin.h"
 
 #define VY_SHM_WORKERS 32
 
@@ -25,6 +26,25 @@ typedef struct VyShmWorker
 	TimestampTz not_before; /* no start before this time */
 } VyShmWorker;
 
+#define VY_SHM_LIMITS 7
+#define VY_SHM_LIMIT_BUCKETS 16384
+#define VY_SHM_SHARED_LIMITS 256
+
+/* Subjects of rate limits, by hash (http/limit.c); guarded by lock. */
+typedef struct VyShmLimits
+{
+	slock_t lock;
+	uint64 keys[VY_SHM_LIMITS];
+	int64 times[VY_SHM_LIMITS]; /* microseconds of the monotonic clock */
+} VyShmLimits;
+
+/* For the subjects of a limit that found no place; guarded by lock. */
+typedef struct VyShmSharedLimit
+{
+	slock_t lock;
+	int64 time;
+} VyShmSharedLimit;
+
 typedef struct VyShm
 {
 	LWLock *lock;
@@ -33,6 +53,9 @@ typedef struct VyShm
 	VyShmWorker workers[VY_SHM_WORKERS];
 	pg_atomic_uint64 requests; /* answered by vyricon.http_wire() */
 	pg_atomic_uint64 refused; /* of these: expected refusals, kept out of the server log */
+	uint64 limit_seed; /* random, of this start of the server */
+	VyShmSharedLimit shared_limits[VY_SHM_SHARED_LIMITS];
+	VyShmLimits limits[VY_SHM_LIMIT_BUCKETS];
 } VyShm;
 
 extern VyShm *vy_shm;

@@ -9,6 +9,10 @@
 #include "core/settings.h"
 #include "http/request.h"
 
+static const VyStr exposed = VY_STR_INIT(
+	"Content-Encoding, Content-Location, Content-Range, Content-Type, Date, ETag, Link, Location, Preference-Applied, RateLimit, "
+	"RateLimit-Policy, Retry-After, Server-Timing, X-Request-Id, X-Total-Count, X-Supabase-Api-Version, X-Vyricon-Why");
+
 static char *origins;
 
 static const VySetting settings[] = {
@@ -52,9 +56,7 @@ vy_cors(VyRequest *request, VyResponse *response)
 	if (preflight)
 		answer_preflight(request, response);
 	else
-		vy_response_header(response, "access-control-expose-headers",
-						   VY_STR("Content-Encoding, Content-Location, Content-Range, Content-Type, Date, ETag, Link, Location, "
-								  "Preference-Applied, Server-Timing, X-Request-Id, X-Total-Count, X-Supabase-Api-Version, X-Vyricon-Why"));
+		vy_response_header(response, "access-control-expose-headers", exposed);
 	return preflight;
 }
 

@@ -1,5 +1,6 @@
 /*
- * dispatch.c: read request -> find route -> identify the caller -> become the caller -> handler -> write the answer.
+ * dispatch.c: read request -> find route -> limit by address -> identify the caller -> limit by caller -> become the caller -> handler ->
+ * write the answer.
  * Each stage is one function and nothing is visited twice. As long as nothing was written a refusal is returned; later it is raised.
  */
 #include "http/dispatch.h"
@@ -10,6 +11,7 @@
 #include "http/cors.h"
 #include "http/explain.h"
 #include "http/failure.h"
+#include "http/limit.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/route.h"
@@ -39,7 +41,7 @@ vy_dispatch(VyRequest *request, VyResponse *response, bool shared_session)
 	INSTR_TIME_SET_CURRENT(clock.started);
 	clock.identified = clock.handled = clock.started;
 	if (ready(request, response) && !vy_cors(request, response) && find_route(request, response, &nearest) &&
-		vy_dispatch_identify(request, response))
+		vy_dispatch_identify(request, response) && vy_limit_caller(request, response))
 	{
 		INSTR_TIME_SET_CURRENT(clock.identified);
 		if (admitted(request, response))
@@ -81,6 +83,9 @@ find_route(VyRequest *request, VyResponse *response, const VyRoute **nearest)
 		return false;
 	}
 	vy_route_find(request, &allowed, nearest);
+	/* Whether or not there is such a path: who tries many is limited too. */
+	if (!vy_limit_address(request, response))
+		return false;
 	if (request->route != NULL && ((request->route->flags & VY_ROUTE_DEV) == 0 || vy_dev))
 		return true;
 	if (allowed == 0 || request->route != NULL)

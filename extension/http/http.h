@@ -98,6 +98,7 @@ struct VyResponse
 	StringInfoData body; /* see vy_response_init(): room for the head stands before data[0] of the body */
 	size_t body_start; /* the body is body.data + body_start .. body.len */
 	bool etag; /* set by reads whose answer may be compared (If-None-Match) */
+	int64 limit_left; /* requests left of the nearest rate limit; -1: none applies */
 	StringInfoData why; /* for x-vyricon-why; empty: nothing to say */
 };
 

@@ -33,6 +33,7 @@ vy_response_init(VyResponse *response)
 	response->status = 200;
 	response->nheaders = 0;
 	response->etag = false;
+	response->limit_left = -1;
 	response->body_start = HEAD_ROOM;
 	response->body.maxlen = HEAD_ROOM + 4096;
 	response->body.data = palloc(response->body.maxlen);

@@ -69,6 +69,15 @@ vy_route_find(VyRequest *request, unsigned *allowed, const VyRoute **nearest)
 		take_params(request, &search.captures);
 }
 
+bool
+vy_route_matches(const char *pattern, VyStr path)
+{
+	Captures captures = {.n = 0};
+	size_t literal = 0;
+
+	return match(pattern, path, &captures, &literal);
+}
+
 /* The row with the longest literal part wins: "/auth/v1/user" before "/auth/v1/:any". */
 static void
 consider(Search *search, const VyRoute *rows, size_t n)
@@ -122,7 +131,7 @@ match(const char *pattern, VyStr path, Captures *captures, size_t *literal)
 		while (*pattern != '\0' && *pattern != '/')
 			pattern++;
 		n = (size_t) (pattern - segment);
-		if (n > 0 && *segment == '*')
+		if (n > 0 && *segment == '*' && captures->n < VY_MAX_PARAMS)
 		{
 			captures->names[captures->n] = vy_str(segment + 1, n - 1);
 			captures->values[captures->n++] = vy_str(from, (size_t) (end - from));

@@ -13,4 +13,7 @@
  */
 void vy_route_find(VyRequest *request, unsigned *allowed, const VyRoute **nearest);
 
+/* Whether a path, decoded or not, fits a pattern of VyRoute.pattern's form. */
+bool vy_route_matches(const char *pattern, VyStr path);
+
 #endif
