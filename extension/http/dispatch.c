@@ -11,6 +11,7 @@
 #include "http/cors.h"
 #include "http/explain.h"
 #include "http/failure.h"
+#include "http/idempotency.h"
 #include "http/limit.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -158,17 +159,21 @@ static void
 run_handler(VyRequest *request, VyResponse *response, bool shared_session)
 {
 	VyIdentityFrame frame;
+	VyIdempotency idempotency;
 
 	if (request->route->flags & VY_ROUTE_PLATFORM)
 	{
 		request->route->handler(request, response);
 		return;
 	}
+	if (!vy_idempotency_begin(&idempotency, request, response))
+		return;
 	vy_request_serve(request);
 	vy_identity_enter(&frame, request->caller, request->read_only, shared_session);
 	request->route->handler(request, response);
 	vy_identity_leave(&frame);
 	vy_request_serve(NULL);
+	vy_idempotency_end(&idempotency, response);
 }
 
 /* 12345 nanoseconds as "0.012": snprintf of doubles would cost more than some requests. */

@@ -19,6 +19,7 @@
 #include "http/docs.h"
 #include "http/explain.h"
 #include "http/failure.h"
+#include "http/idempotency.h"
 #include "http/openapi.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -64,6 +65,7 @@ vy_http_init(void)
 	VY_SETTINGS_DEFINE(settings);
 	vy_request_settings_init();
 	vy_cors_init();
+	vy_idempotency_init();
 	VY_ROUTES_ADD(routes);
 	RegisterXactCallback(on_xact_end, NULL);
 	previous_log_hook = emit_log_hook;

@@ -1,5 +1,5 @@
 /*
- * purge.c: deletes what expired a week ago. The week leaves time to see in the table why a key stopped working.
+ * purge.c: deletes what expired. For keys a week ago: it leaves time to see in the table why a key stopped working.
  * Each statement takes a bounded batch, so that no purge holds its locks for long; what is left waits for the next run.
  */
 #include "jobs/purge.h"
@@ -21,7 +21,14 @@ VY_QUERY(purge_signing_keys,
 				"WHERE s.name = gone.secret_name) SELECT gone.secret_name FROM gone",
 		 .expect = SPI_OK_SELECT);
 
+VY_QUERY(purge_idempotency_keys,
+		 .sql = "DELETE FROM vyricon.idempotency_keys WHERE (subject, key) IN ("
+				"SELECT k.subject, k.key FROM vyricon.idempotency_keys AS k WHERE k.expires_at < now() "
+				"ORDER BY k.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+		 .expect = SPI_OK_DELETE);
+
 static VyQuery *const purges[] = {
+	&purge_idempotency_keys,
 	&purge_api_keys,
 	&purge_signing_keys,
 };

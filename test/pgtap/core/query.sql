@@ -9,6 +9,7 @@ INSERT INTO vyricon.exposed SELECT 'schema ' || n % 100, 'table ' || n, 'user_id
 INSERT INTO vyricon.custom_routes (method, pattern, function_schema, function_name, takes)
   SELECT 'GET', '/route/' || n, 'public', 'f' || n, 'jsonb' FROM generate_series(1, 100000) AS n;
 INSERT INTO vyricon.rate_limits (method, pattern, per, rate) SELECT '*', '/limit/' || n, 'address', '1/s' FROM generate_series(1, 100000) AS n;
+INSERT INTO vyricon.idempotency_keys SELECT 'user ' || n % 1000, 'key ' || n, '', 200, '{}', '', now() + n * interval '1 second' FROM generate_series(1, 100000) AS n;
 INSERT INTO auth.users (email, role, is_sso_user, created_at, phone)
   SELECT 'user' || n || '@many.example', 'authenticated', n % 10 = 0, now() - n * interval '1 minute', n FROM generate_series(1, 100000) AS n;
 INSERT INTO auth.api_keys (kind, name, hash, prefix, expires_at)
