@@ -11,7 +11,8 @@
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_namespace.h"
 #include "commands/async.h"
 #include "commands/prepare.h"
 #include "commands/sequence.h"
@@ -25,14 +26,15 @@ static bool watching;
 static bool session_shared;
 static List *prepared; /* names, in TopTransactionContext */
 static List *held; /* names */
-static List *temp_before; /* oids, when the session is shared */
+static List *temp_before; /* ObjectAddress, when the session is shared */
 static List *listened; /* channels */
 
 static void note_utility(PlannedStmt *statement, const char *text, bool read_only_tree, ProcessUtilityContext context, ParamListInfo params,
 						 QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion);
 static void refuse_reset(const Node *node);
 static void note_name(List **names, const char *name);
-static List *temporary_relations(void);
+static ObjectAddress *first_made(List *objects);
+static List *temporary_objects(void);
 static void drop_temporary(void);
 
 void
@@ -49,7 +51,7 @@ vy_leftovers_watch(bool shared)
 	watching = true;
 	session_shared = shared;
 	if (shared)
-		temp_before = temporary_relations();
+		temp_before = temporary_objects();
 }
 
 void
@@ -88,7 +90,7 @@ vy_leftovers_clear(bool wrote)
 static void
 drop_temporary(void)
 {
-	List *made;
+	ObjectAddress *made;
 
 	if (!session_shared)
 	{
@@ -96,47 +98,69 @@ drop_temporary(void)
 		return;
 	}
 	/* Read again after each drop: CASCADE may have taken others along. */
-	while ((made = list_difference_oid(temporary_relations(), temp_before)) != NIL)
+	while ((made = first_made(temporary_objects())) != NULL)
 	{
-		ObjectAddress object = {RelationRelationId, linitial_oid(made), 0};
-
-		performDeletion(&object, DROP_CASCADE, PERFORM_DELETION_INTERNAL | PERFORM_DELETION_QUIETLY | PERFORM_DELETION_SKIP_EXTENSIONS);
+		performDeletion(made, DROP_CASCADE, PERFORM_DELETION_INTERNAL | PERFORM_DELETION_QUIETLY | PERFORM_DELETION_SKIP_EXTENSIONS);
 		CommandCounterIncrement();
 	}
 }
 
-/* Tables, views and sequences of this session's temporary schema. */
-static List *
-temporary_relations(void)
+static ObjectAddress *
+first_made(List *objects)
 {
-	MemoryContext before;
-	List *oids = NIL;
+	ListCell *now;
+	ListCell *before;
+
+	foreach (now, objects)
+	{
+		ObjectAddress *object = lfirst(now);
+		bool found = false;
+
+		foreach (before, temp_before)
+		{
+			const ObjectAddress *other = lfirst(before);
+
+			found = found || (other->classId == object->classId && other->objectId == object->objectId);
+		}
+		if (!found)
+			return object;
+	}
+	return NULL;
+}
+
+/* Tables, types, functions and all else that depends on this session's temporary schema. */
+static List *
+temporary_objects(void)
+{
+	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+	List *objects = NIL;
 	Relation catalog;
 	SysScanDesc scan;
-	ScanKeyData key;
+	ScanKeyData keys[2];
 	HeapTuple row;
 	Oid temp_schema;
 	Oid temp_toast_schema;
 
 	GetTempNamespaceState(&temp_schema, &temp_toast_schema);
-	if (!OidIsValid(temp_schema))
-		return NIL;
-	catalog = table_open(RelationRelationId, AccessShareLock);
-	ScanKeyInit(&key, Anum_pg_class_relnamespace, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(temp_schema));
-	scan = systable_beginscan(catalog, InvalidOid, false, NULL, 1, &key);
-	while (HeapTupleIsValid(row = systable_getnext(scan)))
+	if (OidIsValid(temp_schema))
 	{
-		Form_pg_class class = (Form_pg_class) GETSTRUCT(row);
+		catalog = table_open(DependRelationId, AccessShareLock);
+		ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(NamespaceRelationId));
+		ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(temp_schema));
+		scan = systable_beginscan(catalog, DependReferenceIndexId, true, NULL, 2, keys);
+		while (HeapTupleIsValid(row = systable_getnext(scan)))
+		{
+			Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(row);
+			ObjectAddress *object = palloc(sizeof(ObjectAddress));
 
-		if (class->relkind == RELKIND_INDEX)
-			continue;
-		before = MemoryContextSwitchTo(TopTransactionContext);
-		oids = lappend_oid(oids, class->oid);
-		MemoryContextSwitchTo(before);
+			*object = (ObjectAddress){depend->classid, depend->objid, 0};
+			objects = lappend(objects, object);
+		}
+		systable_endscan(scan);
+		table_close(catalog, AccessShareLock);
 	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return oids;
+	MemoryContextSwitchTo(before);
+	return objects;
 }
 
 static void

@@ -1,6 +1,6 @@
 -- Nothing that a handler leaves in the session reaches the next caller.
 BEGIN;
-SELECT plan(26);
+SELECT plan(31);
 INSERT INTO auth.users (id, email, role, aud) VALUES ('aaaaaaaa-0000-4000-8000-000000000001', 'mallory@example.org', 'authenticated', 'authenticated');
 CREATE SCHEMA hostile;
 GRANT USAGE, CREATE ON SCHEMA hostile TO PUBLIC;
@@ -24,6 +24,9 @@ SELECT is((SELECT status FROM test.call('POST', '/hostile/run', jsonb_build_obje
   FROM (VALUES
     ('CREATE TEMP TABLE left_behind AS SELECT 1 AS n'),
     ('CREATE TEMP VIEW left_view AS SELECT 1 AS n'),
+    ('CREATE TYPE pg_temp.left_pair AS (a int, b int)'),
+    ($$CREATE TYPE pg_temp.left_enum AS ENUM ('a')$$),
+    ($$CREATE FUNCTION pg_temp.left_function() RETURNS int LANGUAGE sql AS 'SELECT 1'$$),
     ('SELECT pg_advisory_lock(4711), pg_advisory_lock_shared(4712)'),
     ('LISTEN left_channel'),
     ('PREPARE left_statement AS SELECT 1'),
@@ -35,6 +38,8 @@ SELECT is((SELECT status FROM test.call('POST', '/hostile/run', jsonb_build_obje
 
 SELECT is(to_regclass('pg_temp.left_behind'), NULL, 'a temporary table is gone');
 SELECT is(to_regclass('pg_temp.left_view'), NULL, 'a temporary view is gone');
+SELECT is_empty($$SELECT typname FROM pg_type WHERE typname LIKE 'left%'$$, 'temporary types are gone');
+SELECT is_empty($$SELECT proname FROM pg_proc WHERE proname LIKE 'left\_%'$$, 'a temporary function is gone');
 SELECT is_empty($$SELECT * FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()$$, 'session advisory locks are released');
 SELECT is_empty('SELECT pg_listening_channels()', 'nothing is listened to');
 SELECT is_empty($$SELECT name FROM pg_prepared_statements WHERE name LIKE 'left%'$$, 'no prepared statement is left');
