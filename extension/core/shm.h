@@ -45,6 +45,23 @@ typedef struct VyShmSharedLimit
 	int64 time;
 } VyShmSharedLimit;
 
+#define VY_SHM_STATS 512
+#define VY_SHM_STATUSES 5
+
+/* Requests of one route (http/stat.c). */
+typedef struct VyShmStat
+{
+	pg_atomic_uint64 key; /* hash of database, method and pattern; 0: free */
+	pg_atomic_uint32 ready; /* what follows up to pattern is written */
+	Oid database;
+	char method[12];
+	char pattern[96];
+	pg_atomic_uint64 answers[VY_SHM_STATUSES]; /* 1xx to 5xx */
+	pg_atomic_uint64 timed;
+	pg_atomic_uint64 total_us;
+	pg_atomic_uint64 max_us;
+} VyShmStat;
+
 typedef struct VyShm
 {
 	LWLock *lock;
@@ -56,6 +73,7 @@ typedef struct VyShm
 	uint64 limit_seed; /* random, of this start of the server */
 	VyShmSharedLimit shared_limits[VY_SHM_SHARED_LIMITS];
 	VyShmLimits limits[VY_SHM_LIMIT_BUCKETS];
+	VyShmStat stats[VY_SHM_STATS]; /* all zeros is empty */
 } VyShm;
 
 extern VyShm *vy_shm;

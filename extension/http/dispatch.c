@@ -16,6 +16,7 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "http/route.h"
+#include "http/stat.h"
 #include "portability/instr_time.h"
 #include "setup/setup.h"
 
@@ -56,6 +57,8 @@ vy_dispatch(VyRequest *request, VyResponse *response, bool shared_session)
 	if (dialect != NULL)
 		vy_response_header(response, "cache-control", vy_cstr(dialect->cache_control));
 	add_timing(response, &clock);
+	INSTR_TIME_SUBTRACT(clock.handled, clock.started);
+	vy_stat_request(request, response->status, (int64) INSTR_TIME_GET_MICROSEC(clock.handled));
 	if (vy_dev)
 		vy_explain_why(request, response);
 	vy_response_finish(request, response);

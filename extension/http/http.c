@@ -24,6 +24,7 @@
 #include "http/request.h"
 #include "http/response.h"
 #include "http/route.h"
+#include "http/stat.h"
 #include "rest/rest.h"
 #include "utils/array.h"
 #include "utils/formatting.h"
@@ -188,6 +189,7 @@ render_caught(VyRequest *request, VyResponse *response, const VyFailure *failure
 	if (vy_dispatch_identify(request, response))
 		vy_failure_render(request, response, failure);
 	vy_response_header(response, "cache-control", vy_cstr(vy_failure_dialect(request, nearest)->cache_control));
+	vy_stat_request(request, response->status, -1);
 	if (vy_dev)
 		vy_explain_why(request, response);
 	vy_response_finish(request, response);
