@@ -41,6 +41,7 @@ static const Option options[] = {
 	{"queue-wait", "MS", NULL, &vy_options.queue_wait_ms, "2000", 10, 600000, "how long they may wait, when connections are lost"},
 	{"loops", "N", NULL, &vy_options.loops, "1", 1, 64, "event loops side by side"},
 	{"connections", "N", NULL, &vy_options.connections, "10000", 1, 1000000, "client connections of each loop"},
+	{"connections-per-address", "N", NULL, &vy_options.per_address, "0", 0, 1000000, "of them, from one address; 0: all"},
 	{"max-body", "BYTES", NULL, &vy_options.max_body, "6291456", 0, 1 << 30, "largest request body"},
 	{"head-timeout", "MS", NULL, &vy_options.head_timeout_ms, "10000", 10, 3600000, "for a whole request head"},
 	{"body-timeout", "MS", NULL, &vy_options.body_timeout_ms, "30000", 10, 3600000, "for a whole request body"},

@@ -22,6 +22,7 @@ typedef struct VyOptions
 	char *static_folder;
 	char *database; /* NULL: libpq's own environment */
 	long pool;
+	long per_address;
 	long queue;
 	long queue_delay_ms;
 	long queue_wait_ms;

@@ -418,5 +418,6 @@ vy_server_start(VyLoop *loop)
 							MHD_OPTION_URI_LOG_CALLBACK, on_target, loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop,
 							MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, loop,
 							MHD_OPTION_CONNECTION_LIMIT, (unsigned) vy_options.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-							(size_t) CONNECTION_MEMORY, MHD_OPTION_END);
+							(size_t) CONNECTION_MEMORY, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned) vy_options.per_address,
+							MHD_OPTION_END);
 }

@@ -50,6 +50,7 @@ vy_rest_init(void)
 	VY_SETTINGS_DEFINE(settings);
 	VY_ROUTES_ADD(routes);
 	vy_rest_checks_init();
+	vy_rest_cost_init();
 }
 
 static void

@@ -245,6 +245,21 @@ test('what does not fit the queue is 503 with Retry-After at once; what waits to
   assert.equal(await small.stop(), 0);
 });
 
+test('of one address only so many connections are served', async () => {
+  const few = await (await Shim.start(['--connections-per-address', '3'])).ready();
+  const ask = (agent) => new Promise((resolve) => {
+    const request = http.request({ host: '127.0.0.1', port: few.port, path: '/openapi.json', agent }, (answer) => { answer.resume(); answer.on('end', () => resolve(answer.statusCode)); });
+    request.on('error', (error) => resolve(error.code));
+    request.end();
+  });
+  const agents = Array.from({ length: 5 }, () => new http.Agent({ keepAlive: true, maxSockets: 1 }));
+  const answers = [];
+  for (const agent of agents) answers.push(await ask(agent));
+  assert.equal(answers.filter((status) => status === 200).length, 3, answers.join());
+  agents.forEach((agent) => agent.destroy());
+  assert.equal(await few.stop(), 0);
+});
+
 test('four answers of 30 MiB at once keep below 200 MiB, and the memory goes back', async () => {
   let most = 0;
   let stop = false;
