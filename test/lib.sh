@@ -120,12 +120,12 @@ cluster_socket_dir() {
 	fi
 }
 
-# cluster_start: on $db_port, or on another one when somebody takes it meanwhile.
+# cluster_start: on $db_port, or on another one when somebody takes it meanwhile. POSTGRES: what to run as the server (test/fuzz/memcheck).
 cluster_start() {
 	local try
 	for try in 1 2 3 4 5
 	do
-		"${as_server[@]}" "$(bindir)/pg_ctl" start -s -w -t 60 -D "$cluster/data" -l "$cluster/server.log" -o "-p $db_port" && break
+		"${as_server[@]}" "$(bindir)/pg_ctl" start -s -w -t 120 -D "$cluster/data" -l "$cluster/server.log" -o "-p $db_port" ${POSTGRES:+-p "$POSTGRES"} && break
 		grep -q 'could not bind\|Address already in use' "$cluster/server.log" && [ "$try" -lt 5 ] || { tail -n 25 "$cluster/server.log"; return 1; }
 		db_port=$(free_port)
 	done
