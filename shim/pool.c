@@ -10,6 +10,7 @@
 
 #include "options.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/textarray.h"
@@ -19,7 +20,7 @@
 #define BATCH_DEPTH 24
 #define BATCH_US 600
 #define WRITE_DEPTH 3
-#define BUSY_US 20000
+#define BUSY_US 5000
 #define SLOW_ROUTE_US 50000
 #define MIN_QUEUE 8
 #define MAX_REPEATS 3
@@ -141,14 +142,16 @@ choose(VyPool *pool, VyLane lane, const VyRequest *request)
 	int n = pool->nbackends;
 	int nslow = n >= 4 ? n / 4 : 1;
 	int nread = n < READ_BACKENDS ? n : READ_BACKENDS;
+	int64_t each_us = pool->route_us[request->route];
 	VyBackend *backend;
 	if (lane == VY_LANE_WRITE)
 		return least_busy(pool, 0, n > nslow ? n - nslow : n, WRITE_DEPTH);
 	if (lane == VY_LANE_SLOW)
 		return least_busy(pool, n - nslow, n, 1);
-	if ((backend = join_batch(pool, nread, pool->route_us[request->route])) || (backend = least_busy(pool, 0, nread, READ_DEPTH)))
+	if ((backend = join_batch(pool, nread, each_us)) || (backend = least_busy(pool, 0, nread, each_us < BATCH_US ? READ_DEPTH : 1)))
 		return backend;
-	return least_busy(pool, nread, n, 1);
+	/* more at a time than there are processors only makes all of them late, and this loop too: unless those that run are stuck */
+	return least_busy(pool, 0, nread, INT_MAX) ? NULL : least_busy(pool, nread, n, 1);
 }
 
 static void

@@ -17,7 +17,7 @@ help:
 	@echo 'make coverage       lines covered by make test, per room'
 	@echo 'make bench          floor, Vyricon and its peers side by side (QUICK=1: 3 minutes)'
 	@echo 'make fuzz           (not yet)'
-	@echo 'make fault          (not yet)'
+	@echo 'make fault          kills, connection storms, overload (SEED= KILLS=)'
 	@echo 'make docs           write build/openapi.json'
 	@echo 'make run            a private cluster with the tours application on http://127.0.0.1:8000 (HOST= PORT= DATA= RESET=1)'
 
@@ -51,5 +51,8 @@ docs:
 installcheck:
 	@test/installcheck
 
-fuzz fault:
+fault:
+	@test/deps test && test/fault/run
+
+fuzz:
 	@echo 'make $@ comes with the next release'; exit 2

@@ -1,0 +1,216 @@
+/*
+ * harness.mjs: what every part of `make fault` needs: TAP lines, random numbers that a seed repeats, bounded waiting, a shim of one's own,
+ * and the cluster that test/with-server started, seen as processes: its postmaster, the shim's backends, how to kill and how to start them.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+
+let number = 0;
+let failures = 0;
+
+export const note = (text) => process.stdout.write(`# ${text}\n`);
+
+export function check(name, good, ...details) {
+  number++;
+  if (!good) failures++;
+  process.stdout.write(`${good ? 'ok' : 'not ok'} ${number} - ${name}\n`);
+  for (const detail of good ? [] : details) note(typeof detail === 'string' ? detail : JSON.stringify(detail));
+}
+
+// Runs a part to its end, whatever happens in it: shims are stopped, and what is thrown is a failure.
+export async function part(name, body) {
+  try {
+    await body();
+  } catch (error) {
+    check(`${name}: runs to its end`, false, ...String(error.stack ?? error).split('\n'));
+  }
+  for (const shim of Shim.all) await shim.stop();
+  process.stdout.write(`1..${number}\n`);
+  process.exit(failures > 0 ? 1 : 0);
+}
+
+// mulberry32: a generator whose whole state is the seed.
+export function generator(seed) {
+  let state = seed >>> 0;
+  const next = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+  return { next, below: (n) => Math.floor(next() * n), between: (a, b) => a + next() * (b - a), fork: () => generator(Math.floor(next() * 4294967296)) };
+}
+
+export function shuffle(list, random) {
+  for (let i = list.length - 1; i > 0; i--) {
+    const j = random.below(i + 1);
+    [list[i], list[j]] = [list[j], list[i]];
+  }
+  return list;
+}
+
+export const seed = Number(process.env.SEED) || (Date.now() % 1000000007);
+
+export const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
+
+// Asks until the answer is yes; the answer, or an error when the time is over.
+export async function until(condition, ms, what) {
+  const over = performance.now() + ms;
+  for (;;) {
+    const answer = await condition();
+    if (answer) return answer;
+    if (performance.now() > over) throw new Error(`not within ${ms} ms: ${what}`);
+    await pause(2);
+  }
+}
+
+export function percentile(values, share) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+}
+
+export const median = (values) => percentile(values, 0.5);
+
+export function execute(command, args, { input, ...options } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = execFile(command, args, { maxBuffer: 1 << 30, ...options }, (error, out, err) => (error ? reject(new Error(`${error.message}\n${out}${err}`)) : resolve(out)));
+    child.stdin.end(input);
+  });
+}
+
+export const sql = async (text) => (await execute('psql', ['-XqAt', '-v', 'ON_ERROR_STOP=1', process.env.DATABASE_URL], { input: text })).trimEnd();
+
+// Of the range that test/lib.sh takes from, where no outgoing connection gets its port.
+async function freePort() {
+  for (;;) {
+    const port = 20000 + Math.floor(Math.random() * 12000);
+    const free = await new Promise((done) => {
+      const server = net.createServer().once('error', () => done(false)).listen(port, '127.0.0.1', () => server.close(() => done(true)));
+    });
+    if (free) return port;
+  }
+}
+
+// A `vyricon serve` of one's own. Its port stays when it is started again, unless somebody took it meanwhile.
+export class Shim {
+  static all = new Set();
+
+  constructor(database, flags = []) {
+    this.database = database;
+    this.flags = flags;
+    this.starts = 0;
+    Shim.all.add(this);
+  }
+
+  async start() {
+    this.port ??= await freePort();
+    const args = ['serve', '--port', String(this.port), '--log', 'off', '--database', this.database, ...this.flags];
+    const child = spawn(process.env.VYRICON_BIN, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let text = '';
+    this.child = child;
+    this.starts++;
+    this.ended = new Promise((done) => { child.on('exit', (status, signal) => done(signal ?? status)); });
+    const serving = new Promise((done) => { child.stderr.on('data', (data) => { text += data; if (text.includes('"event":"serving"')) done(true); }); });
+    if (await Promise.race([serving, this.ended.then(() => false)])) return this;
+    if (!text.includes('"event":"cannot_listen"')) throw new Error(`the shim ended: ${text}`);
+    this.port = null;
+    return this.start();
+  }
+
+  // kill -9, and at once the next one; resolves when that one listens.
+  async killAndRestart() {
+    this.child.kill('SIGKILL');
+    const how = await this.ended;
+    if (how !== 'SIGKILL') throw new Error(`the shim had ended by itself: ${how}`);
+    await this.start();
+  }
+
+  stop() {
+    Shim.all.delete(this);
+    this.child?.kill('SIGTERM');
+    return this.ended;
+  }
+
+  // In MiB: VmRSS is now, VmHWM the most there ever was.
+  memory(field = 'VmRSS') {
+    return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${this.child.pid}/status`, 'utf8'))[1]) / 1024;
+  }
+}
+
+const processState = (pid) => {
+  try {
+    const [, state, parent] = /^\d+ \(.*\) (\S) (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    return { state, parent: Number(parent) };
+  } catch {
+    return null;
+  }
+};
+
+const isAlive = (pid) => !'ZX'.includes(processState(pid)?.state ?? 'X');
+
+// Command line of a process, or nothing when it is gone.
+function titleOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
+}
+
+export const cluster = {
+  folder: process.env.VYRICON_LOGS,
+  data: join(process.env.VYRICON_LOGS, 'data'),
+
+  async socketFolder() {
+    this.socket ??= await sql('SHOW unix_socket_directories');
+    return this.socket;
+  },
+
+  // As the shim's role, over the socket.
+  async conninfo() {
+    return `host=${await this.socketFolder()} port=${process.env.PGPORT} dbname=${process.env.PGDATABASE} user=vyricon_shim`;
+  },
+
+  postmaster() {
+    const file = join(this.data, 'postmaster.pid');
+    return existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : null;
+  },
+
+  children(postmaster = this.postmaster()) {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => processState(pid)?.parent === postmaster && isAlive(pid));
+  },
+
+  // The shim's connections, in the order in which they came.
+  shimBackends() {
+    return this.children().filter((pid) => / vyricon_shim /.test(titleOf(pid))).sort((a, b) => a - b);
+  },
+
+  // PostgreSQL ends all backends when one was killed; resolves when none of those that served is left.
+  async killBackend(share) {
+    const backends = await until(() => { const list = this.shimBackends(); return list.length > 0 && list; }, 10000, 'a backend of the shim to kill');
+    process.kill(backends[Math.floor(share * backends.length)], 'SIGKILL');
+    await until(() => !backends.some(isAlive), 10000, 'the other backends to end after one was killed');
+  },
+
+  // Resolves when its children are gone too, and it has been reaped: before that another postmaster refuses to start.
+  async killPostmaster() {
+    const postmaster = this.postmaster();
+    const children = this.children(postmaster);
+    process.kill(postmaster, 'SIGKILL');
+    await until(() => !children.some(isAlive) && processState(postmaster) === null, 20000, 'the children to end after their postmaster');
+  },
+
+  start() {
+    const command = [join(process.env.PG_BINDIR, 'pg_ctl'), 'start', '-s', '-w', '-t', '60', '-D', this.data, '-l', join(this.folder, 'server.log'), '-o', `-p ${process.env.PGPORT}`];
+    if (process.getuid() === 0) command.unshift('setpriv', '--reuid', 'postgres', '--regid', 'postgres', '--init-groups');
+    return new Promise((resolve, reject) => {
+      spawn(command[0], command.slice(1), { stdio: 'ignore', cwd: '/' }).on('exit', (status) => {
+        if (status === 0) resolve();
+        else reject(new Error(`pg_ctl start: ${status}\n${readFileSync(join(this.folder, 'server.log'), 'utf8').split('\n').slice(-20).join('\n')}`));
+      });
+    });
+  },
+};
