@@ -22,7 +22,6 @@
 #define WRITE_DEPTH 3
 #define BUSY_US 5000
 #define SLOW_ROUTE_US 50000
-#define MIN_QUEUE 8
 #define MAX_REPEATS 3
 #define CONNECT_TIMEOUT_US 10000000
 #define NFIELDS 8
@@ -167,14 +166,16 @@ pump(VyPool *pool)
 		}
 }
 
-/* A request is refused at once rather than after a wait that is known beforehand; slow routes may not fill the whole queue. */
+/* Refused at once rather than after a wait that is known beforehand, of which slow routes may have ten times as much, but not the whole
+ * queue. */
 static bool
 is_full(const VyPool *pool, VyLane lane)
 {
 	const VyQueue *queue = &pool->lanes[lane];
 	unsigned most = (unsigned) vy_options.queue;
 	return pool->nqueued >= most || (lane == VY_LANE_SLOW && queue->n > most / 2) ||
-		   (queue->n >= MIN_QUEUE && queue->n * queue->each_ns > vy_options.queue_delay_ms * 1000000);
+		   (queue->n >= 2 * (unsigned) pool->nbackends &&
+			queue->n * queue->each_ns > vy_options.queue_delay_ms * (lane == VY_LANE_SLOW ? 10000000 : 1000000));
 }
 
 /* False: refused at once. */

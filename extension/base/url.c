@@ -50,10 +50,29 @@ vy_url_split(VyStr target, VyStr *path, VyStr *query)
 	*query = vy_str(mark + 1, target.n - path->n - 1);
 }
 
+/* A character beyond ASCII, of which have bytes are there: false when this one does not go on with it. */
+static bool
+add_byte(char *character, size_t *have, int c)
+{
+	int lead;
+
+	if (c < 0x80)
+		return *have == 0;
+	character[(*have)++] = (char) c;
+	lead = (unsigned char) character[0];
+	if (*have < (lead >= 0xF0 ? 4U : lead >= 0xE0 ? 3U : 2U))
+		return true;
+	c = vy_utf8_valid(character, *have);
+	*have = 0;
+	return c;
+}
+
 /* Checks one segment, without its slashes; an empty one passes. */
 static bool
 segment_ok(VyStr segment)
 {
+	char character[4];
+	size_t have = 0;
 	size_t dots = 0;
 	size_t chars = 0;
 
@@ -70,9 +89,13 @@ segment_ok(VyStr segment)
 		}
 		else if (!is_path_byte(segment.p[i]))
 			return false;
+		if (!add_byte(character, &have, c))
+			return false;
 		if (c == '.')
 			dots++;
 	}
+	if (have > 0)
+		return false;
 	return chars != dots || chars == 0 || chars > 2;
 }
 

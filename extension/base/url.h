@@ -11,7 +11,7 @@ void vy_url_split(VyStr target, VyStr *path, VyStr *query);
 
 /*
  * True for a path that can be routed: starts with '/', no empty segment but the last, no "." or ".." segment (also percent-encoded), only
- * bytes that RFC 3986 allows in a path, every '%' followed by two hex digits, no %00, %2f or %5c.
+ * bytes that RFC 3986 allows in a path, every '%' followed by two hex digits, no %00, %2f or %5c, and decoded it is UTF-8.
  */
 bool vy_url_path_ok(VyStr path);
 
