@@ -16,7 +16,7 @@ help:
 	@echo 'make test           everything'
 	@echo 'make coverage       lines covered by make test, per room'
 	@echo 'make bench          floor, Vyricon and its peers side by side (QUICK=1: 3 minutes)'
-	@echo 'make fuzz           (not yet)'
+	@echo 'make fuzz           libFuzzer on every parser, valgrind, ThreadSanitizer (FUZZ_SECONDS=600 FUZZ=json,url)'
 	@echo 'make fault          kills, connection storms, overload (SEED= KILLS=)'
 	@echo 'make docs           write build/openapi.json'
 	@echo 'make run            a private cluster with the tours application on http://127.0.0.1:8000 (HOST= PORT= DATA= RESET=1)'
@@ -54,5 +54,7 @@ installcheck:
 fault:
 	@test/deps test && test/fault/run
 
+# FUZZ= picks parsers, and then only they run.
 fuzz:
-	@echo 'make $@ comes with the next release'; exit 2
+	@test/deps test && test/deps fuzz && test/fuzz/run
+	@[ -n '$(FUZZ)' ] || { test/fuzz/memcheck && test/fuzz/threads; }

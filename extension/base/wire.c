@@ -195,11 +195,11 @@ bool
 vy_wire_answer_read(VyWireAnswer *answer, const uint8_t *in, size_t n)
 {
 	Reader r = {in, in + n, true};
+	VyStr padding = get_bytes(&r, get_number(&r, 1));
 
-	(void) get_bytes(&r, get_number(&r, 1));
 	answer->status = (unsigned) get_number(&r, 2);
 	answer->nheaders = get_headers(&r, answer->headers, answer->max_headers);
-	if (!r.ok)
+	if (!r.ok || padding.n > 3 || memcmp(padding.p, "\0\0\0", padding.n) != 0)
 		return false;
 	answer->body = vy_str((const char *) r.at, (size_t) (r.end - r.at));
 	return true;

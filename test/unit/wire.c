@@ -160,6 +160,9 @@ test_answer(void)
 		free((char *) copy.p);
 	}
 	ok(cuts == 0, "cut anywhere in its head it is refused");
+	ok(vy_wire_answer_read(&read, (const uint8_t *) "\0\0\xC8\0\0", 5) && read.status == 200, "a writer need not align");
+	ok(!vy_wire_answer_read(&read, (const uint8_t *) "\4\0\0\0\0\0\xC8\0\0", 9), "a padding of four bytes is refused");
+	ok(!vy_wire_answer_read(&read, (const uint8_t *) "\1\7\0\xC8\0\0", 6), "a padding of other bytes than zeros is refused");
 	read.max_headers = LENGTH(sample_headers) - 1;
 	ok(!vy_wire_answer_read(&read, bytes, n), "one header too many is refused");
 }
