@@ -32,15 +32,16 @@ test('security item 66: 100 connections ask ten times too much of all backends, 
   sql(`SELECT vyricon.rate_limit('/limited/exact', '${count}/${window / 1000} s')`);
   const agents = Array.from({ length: 100 }, () => new http.Agent({ keepAlive: true, maxSockets: 1 }));
   const began = performance.now();
-  let asked = 0;
+  let limited = 0;
   let passed = 0;
   let last = 0;
   await Promise.all(agents.map(async (agent, i) => {
     while (performance.now() - began < 2 * window) {
       const answer = await ask(agent, '/limited/exact', i % 2 ? 'POST' : 'GET');
-      asked++;
-      assert.ok([200, 429].includes(answer.status), `${answer.status}`);
-      if (answer.status === 200) { passed++; last = performance.now() - began; } else {
+      // 503: the shim had too many waiting, and the limit was never asked
+      assert.ok([200, 429, 503].includes(answer.status), `${answer.status}`);
+      if (answer.status === 200) { passed++; last = performance.now() - began; } else if (answer.status === 429) {
+        limited++;
         assert.ok(Number(answer.headers['retry-after']) >= 1);
         assert.match(answer.headers.ratelimit, /^"address";r=0;t=\d+$/);
       }
@@ -48,8 +49,8 @@ test('security item 66: 100 connections ask ten times too much of all backends, 
     agent.destroy();
   }));
   const may = count + (last * count) / window;
-  assert.ok(asked >= 10 * may, `${asked} requests are not ten times ${may}`);
-  assert.ok(Math.abs(passed - may) <= 2, `${passed} of ${asked} passed, ${may.toFixed(1)} may in ${last.toFixed(0)} ms`);
+  assert.ok(passed + limited >= 10 * may, `${passed + limited} requests are not ten times ${may}`);
+  assert.ok(Math.abs(passed - may) <= 2, `${passed} of ${passed + limited} passed, ${may.toFixed(1)} may in ${last.toFixed(0)} ms`);
 });
 
 test('security item 65: X-Forwarded-For of a client that is no trusted proxy changes nothing', async () => {
