@@ -24,7 +24,8 @@
 static ProcessUtility_hook_type previous_hook;
 static bool watching;
 static bool session_shared;
-static List *prepared; /* names, in TopTransactionContext */
+static List *prepared; /* names, in TopMemoryContext: a rollback leaves what they name */
+static bool failed; /* the last request ended with an error */
 static List *held; /* names */
 static List *temp_before; /* ObjectAddress, when the session is shared */
 static List *listened; /* channels */
@@ -35,6 +36,7 @@ static void refuse_reset(const Node *node);
 static void note_name(List **names, const char *name);
 static ObjectAddress *first_made(List *objects);
 static List *temporary_objects(void);
+static void drop_prepared(void);
 static void drop_temporary(void);
 
 void
@@ -47,7 +49,17 @@ vy_leftovers_init(void)
 void
 vy_leftovers_watch(bool shared)
 {
+	/* What the rollback of a failed request did not undo; in a person's session it may be the person's own. */
+	if (failed && !shared)
+	{
+		drop_prepared();
+		LockReleaseSession(USER_LOCKMETHOD);
+		ResetSequenceCaches();
+	}
 	vy_leftovers_forget();
+	list_free_deep(prepared);
+	prepared = NIL;
+	failed = false;
 	watching = true;
 	session_shared = shared;
 	if (shared)
@@ -57,8 +69,9 @@ vy_leftovers_watch(bool shared)
 void
 vy_leftovers_forget(void)
 {
+	failed = failed || watching;
 	watching = session_shared = false;
-	prepared = held = listened = temp_before = NIL;
+	held = listened = temp_before = NIL;
 }
 
 void
@@ -66,9 +79,7 @@ vy_leftovers_clear(bool wrote)
 {
 	ListCell *cell;
 
-	foreach (cell, prepared)
-		if (FetchPreparedStatement(lfirst(cell), false) != NULL)
-			DropPreparedStatement(lfirst(cell), false);
+	drop_prepared();
 	foreach (cell, held)
 	{
 		Portal portal = GetPortalByName(lfirst(cell));
@@ -84,7 +95,18 @@ vy_leftovers_clear(bool wrote)
 	/* lastval() and currval() would tell of the row before. */
 	if (wrote)
 		ResetSequenceCaches();
+	watching = false;
 	vy_leftovers_forget();
+}
+
+static void
+drop_prepared(void)
+{
+	ListCell *cell;
+
+	foreach (cell, prepared)
+		if (FetchPreparedStatement(lfirst(cell), false) != NULL)
+			DropPreparedStatement(lfirst(cell), false);
 }
 
 static void
@@ -208,7 +230,7 @@ refuse_reset(const Node *node)
 static void
 note_name(List **names, const char *name)
 {
-	MemoryContext before = MemoryContextSwitchTo(TopTransactionContext);
+	MemoryContext before = MemoryContextSwitchTo(names == &prepared ? TopMemoryContext : TopTransactionContext);
 
 	*names = lappend(*names, pstrdup(name));
 	MemoryContextSwitchTo(before);
