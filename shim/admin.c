@@ -186,7 +186,7 @@ on_admin_request(void *cls, struct MHD_Connection *connection, const char *url, 
 	if (status == 404)
 		add_text(&text, "{\"code\":\"not_found\",\"message\":\"there are /live, /ready and /metrics\"}\n");
 	if (vy_answer_text(&response, type, text.bytes, text.n))
-		result = MHD_queue_response(connection, status, response);
+		result = vy_queue(connection, status, response);
 	if (response)
 		MHD_destroy_response(response);
 	return result;

@@ -8,7 +8,8 @@
 /* Answers above this size are given back to the system at once. */
 #define BIG_ANSWER (1 << 20)
 
-/* What libmicrohttpd writes itself, from what it knows better. */
+/* What libmicrohttpd writes itself, from what it knows better: in less than so many bytes, with the status line. */
+#define OWN_BYTES 160
 static const char *const own_headers[] = {"content-length", "connection", "transfer-encoding", "date"};
 
 static void
@@ -67,13 +68,17 @@ vy_answer_result(VyRequest *request, struct MHD_Connection *connection)
 {
 	VyWireAnswer answer = {.headers = request->loop->headers, .max_headers = VY_MAX_ANSWER_HEADERS};
 	PGresult *result = request->result;
+	size_t n;
 	struct MHD_Response *response;
 	enum MHD_Result queued = MHD_NO;
 	bool ok;
-	if (PQntuples(result) != 1 || PQnfields(result) != 1 ||
-		!vy_wire_answer_read(&answer, (const uint8_t *) PQgetvalue(result, 0, 0), (size_t) PQgetlength(result, 0, 0)) ||
-		answer.status < 200 || answer.status > 599)
+	n = PQntuples(result) == 1 && PQnfields(result) == 1 ? (size_t) PQgetlength(result, 0, 0) : 0;
+	if (n == 0 || !vy_wire_answer_read(&answer, (const uint8_t *) PQgetvalue(result, 0, 0), n) || answer.status < 200 ||
+		answer.status > 599)
 		return vy_refuse(request, connection, VY_INTERNAL);
+	/* there a header takes less than in the packed answer */
+	if (n - answer.body.n + OWN_BYTES + request->head_memory > VY_CONNECTION_MEMORY)
+		return vy_refuse(request, connection, VY_ANSWER_TOO_LARGE);
 	response =
 		MHD_create_response_from_buffer_with_free_callback_cls(answer.body.n, (void *) (uintptr_t) answer.body.p, release_result, result);
 	if (!response)
@@ -83,7 +88,7 @@ vy_answer_result(VyRequest *request, struct MHD_Connection *connection)
 	if (ok && request->closing)
 		ok = MHD_add_response_header(response, "connection", "close") == MHD_YES;
 	if (ok)
-		queued = MHD_queue_response(connection, answer.status, response);
+		queued = vy_queue(connection, answer.status, response);
 	MHD_destroy_response(response);
 	if (!ok)
 		return vy_refuse(request, connection, VY_INTERNAL);

@@ -11,6 +11,9 @@
 
 #include "base/head.h"
 
+/* libmicrohttpd keeps a header or an argument of the query in so many bytes beside its text, with alignment. */
+#define VALUE_MEMORY 72
+
 typedef struct Lines
 {
 	VyHead head;
@@ -54,6 +57,9 @@ vy_framing_check(VyRequest *request, struct MHD_Connection *connection, const ch
 	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, check_header, &lines);
 	if (lines.bad)
 		return VY_BAD_HEAD;
+	request->head_memory = info->header_size + VALUE_MEMORY * (lines.head.nfields + 1);
+	for (size_t i = 0; i < target.n; i++)
+		request->head_memory += target.p[i] == '&' ? VALUE_MEMORY : 0;
 	if (info->header_size > VY_MAX_HEAD)
 		return VY_HEAD_TOO_LARGE;
 	if (lines.end + 4 - request->method != (ptrdiff_t) info->header_size)

@@ -13,17 +13,6 @@
 #define FIELD_MAX 2048
 #define LINE_MAX (FIELD_MAX + 512)
 
-static size_t
-put_time(char *out, size_t cap, int64_t wall_us)
-{
-	time_t seconds = (time_t) (wall_us / 1000000);
-	struct tm parts;
-	size_t n;
-	gmtime_r(&seconds, &parts);
-	n = strftime(out, cap, "%Y-%m-%dT%H:%M:%S", &parts);
-	return n + (size_t) snprintf(out + n, cap - n, ".%03dZ", (int) (wall_us / 1000 % 1000));
-}
-
 /* Lost when stderr is full or closed: serving goes on. */
 static void
 write_out(const char *text, size_t n)
@@ -45,11 +34,11 @@ vy_log_request(VyRequest *request)
 	char peer[VY_PEER_TEXT];
 	char path[FIELD_MAX];
 	char method[32];
-	char when[40];
+	char when[VY_FIELD_TIME];
 	int n;
 	if (vy_log_level == VY_LOG_OFF || (vy_log_level == VY_LOG_ERRORS && request->status < 500))
 		return;
-	put_time(when, sizeof(when), loop->wall_us);
+	vy_field_time(when, loop->wall_us);
 	vy_peer_print(peer, &request->client->peer);
 	vy_field_quote(path, sizeof(path), vy_str(request->target, request->path_len));
 	vy_field_quote(method, sizeof(method), vy_cstr(request->method));
@@ -76,11 +65,11 @@ vy_log_event(const char *event, const char *format, ...)
 {
 	struct timespec now;
 	char line[LINE_MAX];
-	char when[40];
+	char when[VY_FIELD_TIME];
 	va_list args;
 	int n;
 	clock_gettime(CLOCK_REALTIME, &now);
-	put_time(when, sizeof(when), (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	vy_field_time(when, (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	n = snprintf(line, sizeof(line), "{\"ts\":\"%s\",\"event\":\"%s\"", when, event);
 	va_start(args, format);
 	n += vsnprintf(line + n, sizeof(line) - (size_t) n - 2, format, args);

@@ -95,15 +95,11 @@ static uint32_t
 route_slot(const VyRequest *request)
 {
 	const char *target = request->target;
-	uint32_t hash = 2166136261u ^ (uint8_t) request->method[0] ^ (uint32_t) (uint8_t) request->method[1] << 8;
-	int segments = 0;
-	for (size_t i = 0; i < request->path_len; i++)
-	{
-		if (target[i] == '/' && ++segments > 4)
+	size_t n = 0;
+	for (int segments = 0; n < request->path_len; n++)
+		if (target[n] == '/' && ++segments > 4)
 			break;
-		hash = (hash ^ (uint8_t) target[i]) * 16777619u;
-	}
-	return hash % VY_ROUTE_SLOTS;
+	return (vy_hash(vy_cstr(request->method)) ^ vy_hash(vy_str(target, n))) % VY_ROUTE_SLOTS;
 }
 
 static bool

@@ -1,61 +1,30 @@
 /*
  * refuse.c: the answers that the shim makes itself: JSON, with the headers of every answer of ours.
+ *
+ * A refusal that ends its connection is written to the socket here, since libmicrohttpd needs memory for an answer that a large head has
+ * not left. The library answers heads that it cannot read itself: with a page of HTML, without these headers, and some of them twice. It
+ * queues such an answer by a public function, and takes cookies apart, into a second copy that nobody reads, by what another one finds.
+ * This file defines both for the whole program.
  */
 #include "shim.h"
 
-#include "base/field.h"
+#include <dlfcn.h>
+#include <strings.h>
 
-typedef struct RefusalRow
-{
-	unsigned status;
-	bool closes; /* the rest of what this client sends cannot be trusted, or will not be read */
-	bool later; /* Retry-After: 1 */
-	const char *code;
-	const char *message;
-} RefusalRow;
+#define DRAIN_READS 32
 
-static const RefusalRow refusals[] = {
-	[VY_ACCEPTED] = {500, true, false, "internal_error", "internal error"},
-	[VY_BAD_HEAD] = {400, true, false, "bad_request", "the request head is malformed"},
-	[VY_BAD_TARGET] = {400, true, false, "bad_request", "the request target is malformed"},
-	[VY_BAD_METHOD] = {501, true, false, "method_not_implemented", "this method is not implemented"},
-	[VY_NO_CHUNKED] = {411, true, false, "length_required", "send a Content-Length instead of a Transfer-Encoding"},
-	[VY_NO_ENCODING] = {415, true, false, "unsupported_encoding", "a request body must not have a Content-Encoding"},
-	[VY_NO_EXPECTATION] = {417, true, false, "expectation_failed", "only 100-continue can be expected"},
-	[VY_TARGET_TOO_LONG] = {414, true, false, "uri_too_long", "the request target is longer than 8 KiB"},
-	[VY_HEAD_TOO_LARGE] = {431, true, false, "head_too_large", "the request head is larger than 12 KiB"},
-	[VY_BODY_TOO_LARGE] = {413, true, false, "body_too_large", "the request body is too large"},
-	[VY_QUEUE_FULL] = {503, false, true, "overloaded", "too many requests are waiting"},
-	[VY_DATABASE_GONE] = {503, false, true, "database_unavailable", "the database cannot be reached"},
-	[VY_NOT_READY] = {503, false, true, "not_ready", "the database is not set up: run \"vyricon init\""},
-	[VY_STOPPING] = {503, true, true, "stopping", "the server is being stopped"},
-	[VY_OUTCOME_UNKNOWN] = {503, false, false, "outcome_unknown", "the connection to the database was lost after the request was sent"},
-	[VY_INTERNAL] = {500, false, false, "internal_error", "internal error"},
-};
-
-static const struct
-{
-	const char *name;
-	const char *value;
-} security_headers[] = {
-	{"strict-transport-security", "max-age=63072000; includeSubDomains"},
-	{"content-security-policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"},
-	{"x-content-type-options", "nosniff"},
-	{"referrer-policy", "no-referrer"},
-	{"cross-origin-resource-policy", "same-origin"},
-	{"cross-origin-opener-policy", "same-origin"},
-	{"permissions-policy", "geolocation=(), camera=(), microphone=()"},
-	{"cache-control", "no-store"},
-	{"x-frame-options", "DENY"},
-	{"vary", "Origin"},
-};
+typedef enum MHD_Result Queue(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response);
+typedef enum MHD_Result Lookup(struct MHD_Connection *connection, enum MHD_ValueKind kind, const char *key, size_t n, const char **value,
+							   size_t *value_n);
 
 static bool
 add_security_headers(struct MHD_Response *response)
 {
 	bool ok = true;
-	for (size_t i = 0; i < sizeof(security_headers) / sizeof(security_headers[0]); i++)
-		ok = ok && MHD_add_response_header(response, security_headers[i].name, security_headers[i].value) == MHD_YES;
+	for (size_t i = 0; i < VY_SECURITY_HEADERS; i++)
+		ok = ok && MHD_add_response_header(response, vy_security_headers[i].name.p, vy_security_headers[i].value.p) == MHD_YES;
+	for (size_t i = 0; i < VY_REFUSAL_HEADERS; i++)
+		ok = ok && MHD_add_response_header(response, vy_refusal_headers[i].name.p, vy_refusal_headers[i].value.p) == MHD_YES;
 	return ok;
 }
 
@@ -67,32 +36,95 @@ vy_answer_text(struct MHD_Response **response, const char *type, const char *tex
 	return *response && MHD_add_response_header(*response, "content-type", type) == MHD_YES && add_security_headers(*response);
 }
 
+static void
+note_refusal(VyRequest *request, VyRefusal why, size_t n)
+{
+	request->refusal = why;
+	request->status = vy_refusal(why)->status;
+	request->answer_bytes = n;
+	request->phase = VY_PHASE_ANSWERED;
+}
+
+/* Unread bytes would make the kernel reset the connection, and the client lose the answer. */
+static void
+send_and_drain(int fd, const char *page, size_t n)
+{
+	char rest[4096];
+	if (sendto(fd, page, n, MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0) != (ssize_t) n || shutdown(fd, SHUT_WR) != 0)
+		return;
+	for (int i = 0; i < DRAIN_READS && recv(fd, rest, sizeof(rest), MSG_DONTWAIT) > 0; i++)
+		continue;
+}
+
 enum MHD_Result
 vy_refuse(VyRequest *request, struct MHD_Connection *connection, VyRefusal why)
 {
-	const RefusalRow *row = &refusals[why];
+	const VyRefusalRow *row = vy_refusal(why);
+	bool no_body = request->method && strcmp(request->method, "HEAD") == 0;
 	struct MHD_Response *response;
-	char text[512];
-	int n = snprintf(text, sizeof(text), "{\"code\":\"%s\",\"message\":", row->code);
+	char text[VY_REFUSAL_PAGE];
+	size_t n = vy_refusal_body(text, row, vy_cstr(request->id));
 	enum MHD_Result result = MHD_NO;
-	bool ok;
-	n += (int) vy_field_quote(text + n, 256, vy_cstr(row->message));
-	n += snprintf(text + n, sizeof(text) - (size_t) n, ",\"request_id\":\"%s\"}", request->id);
-	ok = vy_answer_text(&response, "application/json", text, (size_t) n) &&
-		 MHD_add_response_header(response, "x-request-id", request->id) == MHD_YES;
-	if (row->closes)
-		request->closing = true;
-	if (ok && request->closing)
-		ok = MHD_add_response_header(response, "connection", "close") == MHD_YES;
-	if (ok && row->later)
-		ok = MHD_add_response_header(response, "retry-after", "1") == MHD_YES;
-	if (ok)
-		result = MHD_queue_response(connection, row->status, response);
+	note_refusal(request, why, n);
+	if (row->closes || request->closing)
+	{
+		send_and_drain(request->client->fd, text, vy_refusal_page(text, row, vy_cstr(request->id), no_body));
+		return MHD_NO;
+	}
+	if (vy_answer_text(&response, "application/json", text, n) &&
+		MHD_add_response_header(response, "x-request-id", request->id) == MHD_YES &&
+		(!row->later || MHD_add_response_header(response, "retry-after", "1") == MHD_YES))
+		result = vy_queue(connection, row->status, response);
 	if (response)
 		MHD_destroy_response(response);
-	request->refusal = why;
-	request->status = row->status;
-	request->answer_bytes = (size_t) n;
-	request->phase = VY_PHASE_ANSWERED;
 	return result;
+}
+
+enum MHD_Result
+vy_queue(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response)
+{
+	static _Atomic(Queue *) real;
+	if (!real)
+		real = (Queue *) dlsym(RTLD_NEXT, "MHD_queue_response");
+	return real(connection, status, response);
+}
+
+/* Only the library calls this. */
+__attribute__((visibility("default"))) enum MHD_Result
+MHD_queue_response(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	int fd = info ? info->connect_fd : -1;
+	VyRefusal why = vy_refusal_of(status);
+	VyClient *client;
+	char page[VY_REFUSAL_PAGE];
+	char id[VY_ID_MAX + 1] = "";
+	size_t n;
+	(void) response;
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	client = info ? info->socket_context : NULL;
+	if (client)
+		vy_server_make_id(client->loop, id);
+	n = vy_refusal_page(page, vy_refusal(why), vy_cstr(id), false);
+	if (client)
+		vy_count(&client->loop->counters.refused, 1);
+	if (client && client->request)
+	{
+		memcpy(client->request->id, id, sizeof(id));
+		note_refusal(client->request, why, n);
+	}
+	send_and_drain(fd, page, n);
+	return MHD_NO;
+}
+
+__attribute__((visibility("default"))) enum MHD_Result
+MHD_lookup_connection_value_n(struct MHD_Connection *connection, enum MHD_ValueKind kind, const char *key, size_t n, const char **value,
+							  size_t *value_n)
+{
+	static _Atomic(Lookup *) real;
+	if (n == 6 && strcasecmp(key, "cookie") == 0)
+		return MHD_NO;
+	if (!real)
+		real = (Lookup *) dlsym(RTLD_NEXT, "MHD_lookup_connection_value_n");
+	return real(connection, kind, key, n, value, value_n);
 }

@@ -17,8 +17,6 @@
 #define MAX_FREE_REQUESTS 256
 #define FIRST_BODY 65536
 #define KEEP_PACKED 4096
-/* libmicrohttpd clears it after each request, which costs more than all that is done here: no larger than a head of VY_MAX_HEAD needs */
-#define CONNECTION_MEMORY 18432
 
 typedef struct Collector
 {
@@ -95,23 +93,16 @@ take_id(VyRequest *request, VyStr id)
 	return true;
 }
 
-static void
-make_id(VyRequest *request)
+void
+vy_server_make_id(VyLoop *loop, char id[static VY_ID_MAX + 1])
 {
-	static const char hex[] = "0123456789abcdef";
-	VyLoop *loop = request->loop;
 	if (loop->nrandom < 16)
 	{
 		ssize_t n = getrandom(loop->random, sizeof(loop->random), 0);
 		loop->nrandom = n > 0 ? (size_t) n : sizeof(loop->random);
 	}
 	loop->nrandom -= 16;
-	for (int i = 0; i < 16; i++)
-	{
-		request->id[2 * i] = hex[loop->random[loop->nrandom + (size_t) i] >> 4];
-		request->id[2 * i + 1] = hex[loop->random[loop->nrandom + (size_t) i] & 15];
-	}
-	request->id[32] = '\0';
+	vy_field_hex(id, loop->random + loop->nrandom, 16);
 }
 
 static enum MHD_Result
@@ -153,7 +144,7 @@ pack_head(VyRequest *request, struct MHD_Connection *connection, size_t content_
 	size_t size;
 	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, collect_header, &collector);
 	if (!request->id[0])
-		make_id(request);
+		vy_server_make_id(request->loop, request->id);
 	loop->headers[collector.nheaders++] = (VyHeader){VY_STR("x-request-id"), vy_cstr(request->id)};
 	wire = (VyWireRequest){
 		.peer = vy_options_client(request->client->peer, collector.forwarded),
@@ -184,15 +175,6 @@ append_body(VyRequest *request, const char *bytes, size_t n)
 	return true;
 }
 
-static void
-pack_body_length(VyRequest *request)
-{
-	size_t n = request->packed_len - request->body_at;
-	uint8_t *at = (uint8_t *) request->packed + request->body_at - 4;
-	for (int i = 0; i < 4; i++)
-		at[i] = (uint8_t) (n >> (8 * (3 - i)));
-}
-
 static bool
 find_method(VyRequest *request)
 {
@@ -209,7 +191,7 @@ static enum MHD_Result
 refuse_head(VyRequest *request, struct MHD_Connection *connection, VyRefusal why)
 {
 	if (!request->id[0])
-		make_id(request);
+		vy_server_make_id(request->loop, request->id);
 	vy_count(&request->loop->counters.refused, 1);
 	return vy_refuse(request, connection, why);
 }
@@ -246,7 +228,7 @@ end_request(VyRequest *request, struct MHD_Connection *connection)
 		return refuse_head(request, connection, VY_INTERNAL);
 	if (!vy_pool_admit(request))
 		return refuse_head(request, connection, request->refusal);
-	pack_body_length(request);
+	vy_wire_body_appended((uint8_t *) request->packed + request->body_at, request->packed_len - request->body_at);
 	request->phase = VY_PHASE_POOL;
 	request->loop->nparked++;
 	vy_pool_submit(request);
@@ -309,6 +291,7 @@ on_target(void *cls, const char *uri, struct MHD_Connection *connection)
 	if (!request)
 		return NULL;
 	request->client = info->socket_context;
+	request->client->request = request;
 	request->mhd = connection;
 	request->uri = uri;
 	request->began_us = loop->now_us;
@@ -348,6 +331,7 @@ on_completed(void *cls, struct MHD_Connection *connection, void **state, enum MH
 	if (!request)
 		return;
 	*state = NULL;
+	request->client->request = NULL;
 	if (request->status > 0)
 	{
 		count_request(request);
@@ -418,6 +402,6 @@ vy_server_start(VyLoop *loop)
 							MHD_OPTION_URI_LOG_CALLBACK, on_target, loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop,
 							MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, loop,
 							MHD_OPTION_CONNECTION_LIMIT, (unsigned) vy_options.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-							(size_t) CONNECTION_MEMORY, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned) vy_options.per_address,
+							(size_t) VY_CONNECTION_MEMORY, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned) vy_options.per_address,
 							MHD_OPTION_END);
 }

@@ -16,38 +16,21 @@
 #include <sys/socket.h>
 
 #include "base/peer.h"
+#include "base/refusal.h"
 
 #define VY_MAX_REQUEST_HEADERS 64
 #define VY_MAX_ANSWER_HEADERS 100
 #define VY_MAX_TARGET 8192
 #define VY_MAX_HEAD 12288
+#define VY_ID_MAX 64
+/* libmicrohttpd clears it after each request, which costs more than all that is done here: no larger than a head of VY_MAX_HEAD needs */
+#define VY_CONNECTION_MEMORY 18432
 
 typedef struct VyLoop VyLoop;
 typedef struct VyClient VyClient;
 typedef struct VyRequest VyRequest;
 typedef struct VyPool VyPool;
 typedef struct VyStatic VyStatic;
-
-/* Answers that the shim makes itself; the rows are in refuse.c. The first ones are the VyHeadVerdict of base/head.h. */
-typedef enum VyRefusal
-{
-	VY_ACCEPTED,
-	VY_BAD_HEAD,
-	VY_BAD_TARGET,
-	VY_NO_CHUNKED,
-	VY_NO_ENCODING,
-	VY_NO_EXPECTATION,
-	VY_BAD_METHOD,
-	VY_TARGET_TOO_LONG,
-	VY_HEAD_TOO_LARGE,
-	VY_BODY_TOO_LARGE,
-	VY_QUEUE_FULL,
-	VY_DATABASE_GONE,
-	VY_NOT_READY,
-	VY_STOPPING,
-	VY_OUTCOME_UNKNOWN,
-	VY_INTERNAL
-} VyRefusal;
 
 typedef enum VyDeadlineKind
 {
@@ -73,6 +56,7 @@ struct VyClient
 	VyClient *earlier;
 	VyClient *later;
 	int64_t due;
+	VyRequest *request; /* between request line and end of the answer */
 	VyPeer peer;
 };
 
@@ -115,9 +99,10 @@ struct VyRequest
 	PGresult *result;
 	const char *method;
 	const char *uri; /* in libmicrohttpd's buffer: for the framing check only */
+	size_t head_memory; /* what the head has taken of VY_CONNECTION_MEMORY */
 	size_t target_len;
 	size_t path_len;
-	char id[65];
+	char id[VY_ID_MAX + 1];
 	size_t packed_len;
 	size_t body_at; /* offset of the body in packed */
 	uint8_t *fields; /* of the error, packed for http_failed() */
@@ -201,6 +186,7 @@ void vy_loop_served_one(VyLoop *loop);
 /* server.c */
 struct MHD_Daemon *vy_server_start(VyLoop *loop);
 void vy_server_finish(VyRequest *request); /* the pool is done with it */
+void vy_server_make_id(VyLoop *loop, char id[static VY_ID_MAX + 1]);
 
 /* framing.c: looks at a whole head, through libmicrohttpd's pointers into its buffer */
 VyRefusal vy_framing_check(VyRequest *request, struct MHD_Connection *connection, const char *version, size_t *content_length);
@@ -208,6 +194,8 @@ VyRefusal vy_framing_check(VyRequest *request, struct MHD_Connection *connection
 /* answer.c, refuse.c */
 enum MHD_Result vy_answer_result(VyRequest *request, struct MHD_Connection *connection);
 enum MHD_Result vy_refuse(VyRequest *request, struct MHD_Connection *connection, VyRefusal why);
+/* In place of MHD_queue_response(). */
+enum MHD_Result vy_queue(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response);
 bool vy_answer_text(struct MHD_Response **response, const char *type, const char *text, size_t n);
 
 /* pool.c, backend.c */

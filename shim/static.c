@@ -49,17 +49,9 @@ static const struct
 	{"cache-control", "no-cache"},
 	{"x-content-type-options", "nosniff"},
 	{"referrer-policy", "no-referrer"},
+	{"cross-origin-resource-policy", "same-origin"},
+	{"strict-transport-security", "max-age=63072000; includeSubDomains"},
 };
-
-#define PAGE_POLICY "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
-static unsigned
-slot_of(const char *path, size_t n)
-{
-	uint32_t hash = 2166136261u;
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ (uint8_t) path[i]) * 16777619u;
-	return hash % SLOTS;
-}
 
 static bool
 same_time(struct timespec a, struct timespec b)
@@ -72,7 +64,7 @@ add_file(VyStatic *files, const char *path)
 {
 	size_t n = strlen(path);
 	File *file = calloc(1, sizeof(*file) + n + 1);
-	unsigned slot = slot_of(path, n);
+	unsigned slot = vy_hash(vy_str(path, n)) % SLOTS;
 	if (!file)
 		return;
 	memcpy(file->path, path, n);
@@ -172,7 +164,7 @@ add_file_headers(struct MHD_Response *response, const File *file)
 		ok = ok && MHD_add_response_header(response, file_headers[i].name, file_headers[i].value) == MHD_YES;
 	ok = ok && MHD_add_response_header(response, "content-type", type) == MHD_YES;
 	if (ok && strcmp(type, VY_MEDIA_HTML) == 0)
-		ok = MHD_add_response_header(response, "content-security-policy", PAGE_POLICY) == MHD_YES;
+		ok = MHD_add_response_header(response, "content-security-policy", VY_PAGE_POLICY) == MHD_YES;
 	return ok;
 }
 
@@ -234,7 +226,7 @@ find_file(VyStatic *files, VyStr path)
 		return NULL;
 	if (decoded[n - 1] == '/')
 		n = (size_t) (stpcpy(decoded + n, "index.html") - decoded);
-	for (File *file = files->slots[slot_of(decoded, n)]; file; file = file->next)
+	for (File *file = files->slots[vy_hash(vy_str(decoded, n)) % SLOTS]; file; file = file->next)
 		if (strlen(file->path) == n && memcmp(file->path, decoded, n) == 0)
 			return file;
 	return NULL;
@@ -269,7 +261,7 @@ vy_static_answer(VyStatic *files, VyRequest *request, struct MHD_Connection *con
 		return false;
 	known = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "if-none-match");
 	unchanged = known && (strstr(known, file->etag) || strcmp(known, "*") == 0);
-	*result = MHD_queue_response(connection, unchanged ? 304 : 200, unchanged ? file->unchanged : file->whole);
+	*result = vy_queue(connection, unchanged ? 304 : 200, unchanged ? file->unchanged : file->whole);
 	request->status = unchanged ? 304 : 200;
 	request->answer_bytes = unchanged ? 0 : (size_t) file->size;
 	request->phase = VY_PHASE_ANSWERED;

@@ -302,7 +302,7 @@ on_xact_end(XactEvent event, void *arg __attribute__((unused)))
 		case XACT_EVENT_PREPARE:
 			request.identity = NULL;
 			claimed = NULL;
-			vy_leftovers_forget();
+			vy_leftovers_abort();
 			break;
 		default:
 			break;
@@ -322,7 +322,7 @@ on_subxact_end(SubXactEvent event, SubTransactionId mine __attribute__((unused))
 		if (request.identity != NULL && request.level >= level)
 		{
 			request.identity = NULL;
-			vy_leftovers_forget();
+			vy_leftovers_abort();
 		}
 	}
 	else if (event == SUBXACT_EVENT_COMMIT_SUB)

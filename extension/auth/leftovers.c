@@ -25,7 +25,6 @@ static ProcessUtility_hook_type previous_hook;
 static bool watching;
 static bool session_shared;
 static List *prepared; /* names, in TopMemoryContext: a rollback leaves what they name */
-static bool failed; /* the last request ended with an error */
 static List *held; /* names */
 static List *temp_before; /* ObjectAddress, when the session is shared */
 static List *listened; /* channels */
@@ -49,17 +48,7 @@ vy_leftovers_init(void)
 void
 vy_leftovers_watch(bool shared)
 {
-	/* What the rollback of a failed request did not undo; in a person's session it may be the person's own. */
-	if (failed && !shared)
-	{
-		drop_prepared();
-		LockReleaseSession(USER_LOCKMETHOD);
-		ResetSequenceCaches();
-	}
 	vy_leftovers_forget();
-	list_free_deep(prepared);
-	prepared = NIL;
-	failed = false;
 	watching = true;
 	session_shared = shared;
 	if (shared)
@@ -69,7 +58,8 @@ vy_leftovers_watch(bool shared)
 void
 vy_leftovers_forget(void)
 {
-	failed = failed || watching;
+	list_free_deep(prepared);
+	prepared = NIL;
 	watching = session_shared = false;
 	held = listened = temp_before = NIL;
 }
@@ -95,7 +85,18 @@ vy_leftovers_clear(bool wrote)
 	/* lastval() and currval() would tell of the row before. */
 	if (wrote)
 		ResetSequenceCaches();
-	watching = false;
+	vy_leftovers_forget();
+}
+
+void
+vy_leftovers_abort(void)
+{
+	if (watching)
+	{
+		drop_prepared();
+		LockReleaseSession(USER_LOCKMETHOD);
+		ResetSequenceCaches();
+	}
 	vy_leftovers_forget();
 }
 

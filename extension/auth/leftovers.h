@@ -15,6 +15,9 @@ void vy_leftovers_watch(bool shared);
 /* Drops temporary tables, session advisory locks, LISTEN, held cursors, prepared statements and sequence memory. */
 void vy_leftovers_clear(bool wrote);
 
+/* The request failed: what a rollback does not undo is cleared. Raises nothing. */
+void vy_leftovers_abort(void);
+
 /* After an error: the transaction end removes the rest. */
 void vy_leftovers_forget(void);
 

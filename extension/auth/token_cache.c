@@ -11,6 +11,8 @@
  */
 #include "auth/token_cache.h"
 
+#include <openssl/crypto.h>
+
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "port.h"
@@ -149,7 +151,7 @@ find_in(Generation *generation, uint64 hash, VyStr token, TimestampTz now)
 	{
 		Entry *entry = generation->slots[i].entry;
 
-		if (generation->slots[i].hash != hash || !vy_str_eq(entry->token, token))
+		if (generation->slots[i].hash != hash || entry->token.n != token.n || CRYPTO_memcmp(entry->token.p, token.p, token.n) != 0)
 			continue;
 		if (entry->expires <= now)
 			return NULL;

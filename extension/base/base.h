@@ -65,6 +65,17 @@ vy_ascii_lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char) (c + 32) : c;
 }
 
+/* FNV-1a. */
+static inline uint32_t
+vy_hash(VyStr text)
+{
+	uint32_t hash = UINT32_C(2166136261);
+
+	for (size_t i = 0; i < text.n; i++)
+		hash = (hash ^ (uint8_t) text.p[i]) * UINT32_C(16777619);
+	return hash;
+}
+
 /* ASCII case is ignored: for header names and schemes. */
 static inline bool
 vy_str_same(VyStr a, VyStr b)

@@ -3,6 +3,11 @@
  */
 #include "base/field.h"
 
+#include <stdio.h>
+#include <time.h>
+
+static const char hex[] = "0123456789abcdef";
+
 #include "base/utf8.h"
 
 /* token of RFC 9110 */
@@ -79,7 +84,6 @@ vy_field_id_ok(VyStr id)
 size_t
 vy_field_quote(char *out, size_t cap, VyStr text)
 {
-	static const char hex[] = "0123456789abcdef";
 	size_t at = 0;
 
 	out[at++] = '"';
@@ -102,4 +106,27 @@ vy_field_quote(char *out, size_t cap, VyStr text)
 	out[at++] = '"';
 	out[at] = '\0';
 	return at;
+}
+
+void
+vy_field_hex(char *out, const uint8_t *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		out[2 * i] = hex[bytes[i] >> 4];
+		out[2 * i + 1] = hex[bytes[i] & 15];
+	}
+	out[2 * n] = '\0';
+}
+
+void
+vy_field_time(char out[static VY_FIELD_TIME], int64_t wall_us)
+{
+	time_t seconds = (time_t) (wall_us / 1000000);
+	struct tm parts = {0};
+	size_t n;
+
+	gmtime_r(&seconds, &parts);
+	n = strftime(out, VY_FIELD_TIME, "%Y-%m-%dT%H:%M:%S", &parts);
+	snprintf(out + n, VY_FIELD_TIME - n, ".%03dZ", (int) (wall_us / 1000 % 1000));
 }

@@ -27,4 +27,11 @@ bool vy_field_id_ok(VyStr id);
  */
 size_t vy_field_quote(char *out, size_t cap, VyStr text);
 
+/* Lower case, NUL-terminated: 2n + 1 bytes. */
+void vy_field_hex(char *out, const uint8_t *bytes, size_t n);
+
+/* RFC 3339, UTC, with milliseconds, NUL-terminated. wall_us: microseconds since 1970. */
+#define VY_FIELD_TIME 32
+void vy_field_time(char out[static VY_FIELD_TIME], int64_t wall_us);
+
 #endif

@@ -146,6 +146,14 @@ vy_wire_request_write(uint8_t *out, size_t cap, const VyWireRequest *request)
 	return w.ok;
 }
 
+void
+vy_wire_body_appended(uint8_t *body, size_t n)
+{
+	Writer w = {body - 4, body, true};
+
+	put_number(&w, n, 4);
+}
+
 bool
 vy_wire_request_read(VyWireRequest *request, const uint8_t *in, size_t n)
 {

@@ -53,6 +53,9 @@ size_t vy_wire_request_size(const VyWireRequest *request);
 /* Writes exactly vy_wire_request_size() bytes; false if a length does not fit its field. */
 VY_MUST_CHECK bool vy_wire_request_write(uint8_t *out, size_t cap, const VyWireRequest *request);
 
+/* A request was written with an empty body, and n bytes were put behind it, at body. */
+void vy_wire_body_appended(uint8_t *body, size_t n);
+
 /* The strings point into the buffer. */
 VY_MUST_CHECK bool vy_wire_request_read(VyWireRequest *request, const uint8_t *in, size_t n);
 

@@ -28,7 +28,7 @@ typedef struct Clock
 } Clock;
 
 static bool ready(VyRequest *request, VyResponse *response);
-static bool find_route(VyRequest *request, VyResponse *response, const VyRoute **nearest);
+static bool find_route(VyRequest *request, VyResponse *response);
 static bool admitted(VyRequest *request, VyResponse *response);
 static void run_handler(VyRequest *request, VyResponse *response, bool shared_session);
 static void add_timing(VyResponse *response, const Clock *clock);
@@ -37,12 +37,11 @@ void
 vy_dispatch(VyRequest *request, VyResponse *response, bool shared_session)
 {
 	Clock clock;
-	const VyRoute *nearest = NULL;
 	const VyDialect *dialect;
 
 	INSTR_TIME_SET_CURRENT(clock.started);
 	clock.identified = clock.handled = clock.started;
-	if (ready(request, response) && !vy_cors(request, response) && find_route(request, response, &nearest) &&
+	if (ready(request, response) && !vy_cors(request, response) && find_route(request, response) &&
 		vy_dispatch_identify(request, response) && vy_limit_caller(request, response))
 	{
 		INSTR_TIME_SET_CURRENT(clock.identified);
@@ -50,7 +49,7 @@ vy_dispatch(VyRequest *request, VyResponse *response, bool shared_session)
 			run_handler(request, response, shared_session);
 	}
 	INSTR_TIME_SET_CURRENT(clock.handled);
-	dialect = vy_failure_dialect(request, nearest);
+	dialect = vy_failure_dialect(request);
 	for (size_t i = 0; i < response->nheaders; i++)
 		if (vy_str_is(response->headers[i].name, "cache-control"))
 			dialect = NULL;
@@ -77,19 +76,19 @@ ready(VyRequest *request, VyResponse *response)
 }
 
 static bool
-find_route(VyRequest *request, VyResponse *response, const VyRoute **nearest)
+find_route(VyRequest *request, VyResponse *response)
 {
 	unsigned allowed;
+	bool found = vy_url_path_ok(request->path) && vy_route_find(request, &allowed);
 
-	if (!vy_url_path_ok(request->path))
+	/* Whether or not there is such a path: who tries many is limited too. */
+	if (!vy_limit_address(request, response))
+		return false;
+	if (!found)
 	{
 		vy_refuse(request, response, 400, "VY400", "the path is not valid", NULL, NULL);
 		return false;
 	}
-	vy_route_find(request, &allowed, nearest);
-	/* Whether or not there is such a path: who tries many is limited too. */
-	if (!vy_limit_address(request, response))
-		return false;
 	if (request->route != NULL && ((request->route->flags & VY_ROUTE_DEV) == 0 || vy_dev))
 		return true;
 	if (allowed == 0 || request->route != NULL)
@@ -109,7 +108,7 @@ find_route(VyRequest *request, VyResponse *response, const VyRoute **nearest)
 bool
 vy_dispatch_identify(VyRequest *request, VyResponse *response)
 {
-	const VyDialect *dialect = vy_failure_dialect(request, request->route);
+	const VyDialect *dialect = vy_failure_dialect(request);
 	VyStr key = vy_request_header(request, "apikey");
 	VyStr authorization = vy_request_header(request, "authorization");
 	VyTokenProblem problem = VY_TOKEN_OK;

@@ -2,7 +2,9 @@
  * failure.c: SQLSTATE to status, and what of an error's text may leave the server (failure.h).
  *
  * A client sees the message, and detail and hint where they cannot speak of other people's rows: details of integrity violations (class 23)
- * name keys and whole rows, so they are dropped. Of a 5xx nothing leaves but the code and the request id.
+ * name keys and whole rows, so they are dropped; where the row in the way may be one that the caller cannot read, the message, which names
+ * constraint and table, is replaced. Hints at limits (class 54) speak of the server's settings to whoever runs it. Of a 5xx nothing leaves
+ * but the code and the request id.
  */
 #include "http/failure.h"
 
@@ -23,7 +25,19 @@ static const struct
 	{"55", 500},    {"57", 500},    {"58", 500},    {"F0", 500},    {"HV", 500},    {"P0", 500},    {"XX", 500},
 };
 
+/* Violations by other rows, as long as PostgreSQL found them: what a function raises itself is its own affair. */
+static const struct
+{
+	const char *sqlstate;
+	const char *message;
+} conflicts[] = {
+	{"23503", "the row refers to one that is not there, or another row refers to it"},
+	{"23505", "there is a row with the same key"},
+	{"23P01", "there is a row that excludes this one"},
+};
+
 static bool render_pgrst(VyRequest *request, VyResponse *response, const VyFailure *failure);
+static const char *shown_message(const VyFailure *failure);
 static char *json_text(VyStr object, const char *key);
 static void render_ours(VyRequest *request, VyResponse *response, const char *code, const char *message, const char *detail,
 						const char *hint);
@@ -47,7 +61,7 @@ vy_failure_status(const char *sqlstate, bool anonymous)
 void
 vy_refuse(VyRequest *request, VyResponse *response, int status, const char *code, const char *message, const char *detail, const char *hint)
 {
-	const VyDialect *dialect = vy_failure_dialect(request, request->route);
+	const VyDialect *dialect = vy_failure_dialect(request);
 
 	vy_response_clear(response);
 	response->status = status;
@@ -67,6 +81,7 @@ vy_failure_render(VyRequest *request, VyResponse *response, const VyFailure *fai
 					 vy_str_is(vy_cstr(request->caller->role_name), "anon");
 	int status = vy_failure_status(failure->sqlstate, anonymous);
 	bool integrity = strncmp(failure->sqlstate, "23", 2) == 0;
+	bool limit = strncmp(failure->sqlstate, "54", 2) == 0;
 
 	if (strcmp(failure->sqlstate, "PGRST") == 0 && render_pgrst(request, response, failure))
 		return;
@@ -77,16 +92,26 @@ vy_failure_render(VyRequest *request, VyResponse *response, const VyFailure *fai
 								  : "internal error",
 				  NULL, NULL);
 	else
-		vy_refuse(request, response, status, failure->sqlstate, failure->message, integrity ? NULL : failure->detail, failure->hint);
+		vy_refuse(request, response, status, failure->sqlstate, shown_message(failure), integrity ? NULL : failure->detail,
+				  limit ? NULL : failure->hint);
+}
+
+static const char *
+shown_message(const VyFailure *failure)
+{
+	for (size_t i = 0; failure->constraint != NULL && i < lengthof(conflicts); i++)
+		if (strcmp(failure->sqlstate, conflicts[i].sqlstate) == 0)
+			return conflicts[i].message;
+	return failure->message;
 }
 
 const VyDialect *
-vy_failure_dialect(const VyRequest *request, const VyRoute *nearest)
+vy_failure_dialect(const VyRequest *request)
 {
 	if (request->route != NULL && request->route->dialect != NULL)
 		return request->route->dialect;
-	if (nearest != NULL && nearest->dialect != NULL)
-		return nearest->dialect;
+	if (request->nearest != NULL && request->nearest->dialect != NULL)
+		return request->nearest->dialect;
 	return &vy_dialect;
 }
 

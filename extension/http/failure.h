@@ -13,6 +13,7 @@ typedef struct VyFailure
 	const char *message;
 	const char *detail;
 	const char *hint;
+	const char *constraint; /* that was violated */
 } VyFailure;
 
 /* The HTTP status of an SQLSTATE; anonymous: 42501 is 401 for a caller without a credential. */
@@ -22,6 +23,6 @@ int vy_failure_status(const char *sqlstate, bool anonymous);
 void vy_failure_render(VyRequest *request, VyResponse *response, const VyFailure *failure);
 
 /* The dialect for a request whose route may be unknown. */
-const VyDialect *vy_failure_dialect(const VyRequest *request, const VyRoute *nearest);
+const VyDialect *vy_failure_dialect(const VyRequest *request);
 
 #endif

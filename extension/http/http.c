@@ -108,12 +108,12 @@ VY_FUNCTION(vyricon_http_failed)
 	Datum *fields;
 	bool *nulls;
 	int n;
-	char *texts[4] = {NULL, NULL, NULL, NULL};
+	char *texts[8] = {NULL};
 
 	wire.headers = headers;
 	read_wire(&request, &wire, PG_GETARG_BYTEA_PP(0));
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &fields, &nulls, &n);
-	for (int i = 0; i < n && i < 4; i++)
+	for (int i = 0; i < n && i < (int) lengthof(texts); i++)
 		if (!nulls[i])
 			texts[i] = TextDatumGetCString(fields[i]);
 	if (texts[0] != NULL && strlen(texts[0]) == 5)
@@ -121,6 +121,7 @@ VY_FUNCTION(vyricon_http_failed)
 	failure.message = texts[1];
 	failure.detail = texts[2];
 	failure.hint = texts[3];
+	failure.constraint = texts[7];
 	vy_response_init(&response);
 	render_caught(&request, &response, &failure);
 	PG_RETURN_BYTEA_P(vy_response_pack(&response));
@@ -165,6 +166,7 @@ VY_FUNCTION(vyricon_http)
 		failure.message = error->message;
 		failure.detail = error->detail;
 		failure.hint = error->hint;
+		failure.constraint = error->constraint_name;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
@@ -181,14 +183,13 @@ VY_FUNCTION(vyricon_http)
 static void
 render_caught(VyRequest *request, VyResponse *response, const VyFailure *failure)
 {
-	const VyRoute *nearest = NULL;
 	unsigned allowed;
 
 	(void) vy_cors(request, response);
-	vy_route_find(request, &allowed, &nearest);
+	(void) vy_route_find(request, &allowed);
 	if (vy_dispatch_identify(request, response))
 		vy_failure_render(request, response, failure);
-	vy_response_header(response, "cache-control", vy_cstr(vy_failure_dialect(request, nearest)->cache_control));
+	vy_response_header(response, "cache-control", vy_cstr(vy_failure_dialect(request)->cache_control));
 	vy_stat_request(request, response->status, -1);
 	if (vy_dev)
 		vy_explain_why(request, response);

@@ -83,6 +83,7 @@ struct VyRequest
 	VyPeer peer;
 	VyStr request_id;
 	const VyRoute *route; /* NULL: none matched */
+	const VyRoute *nearest; /* when none did: whose dialect the refusal has; may be NULL */
 	int nparams;
 	VyStr param_names[VY_MAX_PARAMS];
 	VyStr params[VY_MAX_PARAMS]; /* decoded */

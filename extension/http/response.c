@@ -5,23 +5,10 @@
  */
 #include "http/response.h"
 
+#include "base/refusal.h"
 #include "common/hashfn.h"
 
 #define HEAD_ROOM 4096
-
-/* The set of reference RFC 9110, Fetch and OWASP's cheat sheets: the same on every answer that is not a page. */
-static const VyHeader always[] = {
-	{VY_STR_INIT("x-content-type-options"), VY_STR_INIT("nosniff")},
-	{VY_STR_INIT("referrer-policy"), VY_STR_INIT("no-referrer")},
-	{VY_STR_INIT("x-frame-options"), VY_STR_INIT("DENY")},
-	{VY_STR_INIT("cross-origin-resource-policy"), VY_STR_INIT("same-origin")},
-	{VY_STR_INIT("cross-origin-opener-policy"), VY_STR_INIT("same-origin")},
-	{VY_STR_INIT("permissions-policy"), VY_STR_INIT("geolocation=(), camera=(), microphone=()")},
-	{VY_STR_INIT("strict-transport-security"), VY_STR_INIT("max-age=63072000; includeSubDomains")},
-};
-
-static const VyStr api_policy = VY_STR_INIT("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'");
-static const VyStr page_policy = VY_STR_INIT("default-src 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'");
 
 static VyStr header_value(const VyResponse *response, const char *name);
 static void compare_etag(VyRequest *request, VyResponse *response);
@@ -100,11 +87,12 @@ vy_response_finish(VyRequest *request, VyResponse *response)
 	if (request->method == VY_HEAD)
 		vy_response_clear(response);
 	if (header_value(response, "content-security-policy").p == NULL)
-		vy_response_header(response, "content-security-policy", page && response->status < 400 ? page_policy : api_policy);
-	if (response->nheaders + lengthof(always) > VY_MAX_HEADERS)
+		vy_response_header(response, "content-security-policy",
+						   page && response->status < 400 ? VY_STR(VY_PAGE_POLICY) : VY_STR(VY_API_POLICY));
+	if (response->nheaders + VY_SECURITY_HEADERS > VY_MAX_HEADERS)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("an answer can have %d headers", VY_MAX_HEADERS)));
-	memcpy(response->headers + response->nheaders, always, sizeof(always));
-	response->nheaders += lengthof(always);
+	memcpy(response->headers + response->nheaders, vy_security_headers, sizeof(vy_security_headers));
+	response->nheaders += VY_SECURITY_HEADERS;
 }
 
 bytea *

@@ -29,7 +29,7 @@ static size_t nbuiltin;
 
 static void consider(Search *search, const VyRoute *rows, size_t n);
 static bool match(const char *pattern, VyStr path, Captures *captures, size_t *literal);
-static void take_params(VyRequest *request, const Captures *captures);
+static bool take_params(VyRequest *request, const Captures *captures);
 
 void
 vy_routes_add(const VyRoute *rows, size_t n)
@@ -49,8 +49,8 @@ vy_routes_builtin(size_t *n)
 	return builtin;
 }
 
-void
-vy_route_find(VyRequest *request, unsigned *allowed, const VyRoute **nearest)
+bool
+vy_route_find(VyRequest *request, unsigned *allowed)
 {
 	Search search = {.request = request};
 	const VyRoute *rows;
@@ -64,9 +64,11 @@ vy_route_find(VyRequest *request, unsigned *allowed, const VyRoute **nearest)
 	}
 	request->route = search.best;
 	*allowed = search.allowed;
-	*nearest = search.best ? search.best : search.nearest;
-	if (search.best != NULL)
-		take_params(request, &search.captures);
+	request->nearest = search.best ? search.best : search.nearest;
+	if (search.best == NULL || take_params(request, &search.captures))
+		return true;
+	request->route = NULL;
+	return false;
 }
 
 bool
@@ -154,7 +156,8 @@ match(const char *pattern, VyStr path, Captures *captures, size_t *literal)
 	return at == end;
 }
 
-static void
+/* Raises nothing: a refusal is rendered behind it. */
+static bool
 take_params(VyRequest *request, const Captures *captures)
 {
 	request->nparams = captures->n;
@@ -165,9 +168,10 @@ take_params(VyRequest *request, const Captures *captures)
 		size_t n;
 
 		if (vy_url_decode(text, raw.n, &n, raw, false) != 0)
-			ereport(ERROR, (errcode(ERRCODE_VY_BAD_REQUEST), errmsg("the path is not valid")));
+			return false;
 		text[n] = '\0';
 		request->param_names[i] = captures->names[i];
 		request->params[i] = vy_str(text, n);
 	}
+	return true;
 }

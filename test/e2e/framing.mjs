@@ -44,7 +44,7 @@ const bad = [
   ['two blanks before the version', 'GET /  HTTP/1.1\r\nHost: h\r\n\r\n'],
   ['a tab behind the method', 'GET\t/ HTTP/1.1\r\nHost: h\r\n\r\n'],
   ['an absolute target', get('Host: h', 'http://h/')],
-  ['an authority as the target', 'CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n'],
+  ['security item 64: an authority as the target', 'CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n'],
   ['OPTIONS *', 'OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n'],
   ['a target without a slash', get('Host: h', 'x')],
   ['an 8-bit target', bytes(get('Host: h', '/\xfc'))],
@@ -60,16 +60,18 @@ const bad = [
 
 const refused = [
   ['HTTP/2.0', 505, get('Host: h', '/', 'HTTP/2.0')],
-  ['TRACE', 501, 'TRACE / HTTP/1.1\r\nHost: h\r\n\r\n'],
-  ['a method in lower case', 501, 'get / HTTP/1.1\r\nHost: h\r\n\r\n'],
-  ['an invented method', 501, 'BREW / HTTP/1.1\r\nHost: h\r\n\r\n'],
-  ['a chunked body', 411, post('Transfer-Encoding: chunked', '1\r\na\r\n0\r\n\r\n')],
+  ['the preface of HTTP/2', 505, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+  ['HTTP/0.9', 400, 'GET /\r\n\r\n'],
+  ['security item 64: TRACE', 501, 'TRACE / HTTP/1.1\r\nHost: h\r\n\r\n'],
+  ['security item 64: a method in lower case', 501, 'get / HTTP/1.1\r\nHost: h\r\n\r\n'],
+  ['security item 64: an invented method', 501, 'BREW / HTTP/1.1\r\nHost: h\r\n\r\n'],
+  ['security item 67: a chunked body', 411, post('Transfer-Encoding: chunked', '1\r\na\r\n0\r\n\r\n')],
   ['a coding nobody knows', 411, post('Transfer-Encoding: x')],
-  ['a compressed body', 415, post('Content-Encoding: gzip\r\nContent-Length: 1', 'a')],
+  ['security item 69: a compressed body', 415, post('Content-Encoding: gzip\r\nContent-Length: 1', 'a')],
   ['an expectation nobody meets', 417, post('Expect: 200-ok\r\nContent-Length: 1')],
-  ['a body that is too large, before it is sent', 413, post('Content-Length: 999999999')],
+  ['security item 67: a body that is too large, before it is sent', 413, post('Content-Length: 999999999')],
   ['a body that is too large, though only asked for', 413, post('Expect: 100-continue\r\nContent-Length: 999999999')],
-  ['a target beyond 8 KiB', 414, get('Host: h', `/${'a'.repeat(8192)}`)],
+  ['security item 67: a target beyond 8 KiB', 414, get('Host: h', `/${'a'.repeat(8192)}`)],
 ];
 
 const good = [
@@ -81,6 +83,8 @@ const good = [
   ['a value with colons and commas', get('Host: h\r\nX-A: a:b, c;d="e"')],
   ['UTF-8 in a value', bytes(get('Host: h\r\nX-A: \xc3\xbc'))],
   ['every sign of a token', get('Host: h\r\nx!#$%&\'*+-.^_`|~9: a')],
+  ['a cookie of 11 KiB', get(`Host: h\r\nCookie: a=${'b'.repeat(11000)}`)],
+  ['2,000 cookies', get(`Host: h\r\nCookie: ${'a=b; '.repeat(2000)}`)],
   ['two cookies', get('Host: h\r\nCookie: a=b; c="d"\r\nCookie: e=f')],
   ['the same field twice', get('Host: h\r\nAccept: a\r\nAccept: b')],
   ['64 fields', get(`Host: h${Array.from({ length: 63 }, (_, i) => `\r\nX-${i}: a`).join('')}`)],
@@ -95,21 +99,26 @@ const good = [
   ['an empty body', post('Content-Length: 0')],
 ];
 
+// One answer, ours, whole, and the end: whoever made it.
+function refusedOnce({ answers, closed, rest }, status, what) {
+  assert.deepEqual(answers.map((answer) => answer.status), [status].flat(), what);
+  const { headers, body } = answers.at(-1);
+  assert.deepEqual(Object.keys(JSON.parse(body)), ['code', 'message', 'request_id'], what);
+  assert.equal(JSON.parse(body).request_id, headers['x-request-id'], what);
+  assert.match(headers['x-request-id'], /^[0-9a-f]{32}$/, what);
+  for (const name of ['x-content-type-options', 'content-security-policy', 'strict-transport-security', 'referrer-policy', 'cache-control']) assert.ok(headers[name], `${name} of ${what}`);
+  assert.equal(headers.connection, 'close', what);
+  assert.equal(rest.length, 0, what);
+  assert.ok(closed, what);
+}
+
 const pieces = (head, n) => Array.from({ length: Math.ceil(head.length / n) }, (_, i) => head.slice(i * n, (i + 1) * n));
 
 for (const [name, head] of bad)
-  test(`${name} is 400 and closes`, async () => {
-    const { answers, closed } = await exchange(port, [head, get('Host: smuggled')]);
-    assert.deepEqual(answers.map((answer) => answer.status), [400]);
-    assert.ok(closed);
-  });
+  test(`${name} is 400 and closes`, async () => refusedOnce(await exchange(port, [head, get('Host: smuggled')]), 400, name));
 
 for (const [name, status, head] of refused)
-  test(`${name} is ${status} and closes`, async () => {
-    const { answers, closed } = await exchange(port, head);
-    assert.deepEqual(answers.map((answer) => answer.status), [status]);
-    assert.ok(closed);
-  });
+  test(`${name} is ${status} and closes`, async () => refusedOnce(await exchange(port, head), status, name));
 
 for (const [name, head] of good)
   test(`${name} is taken, and the connection is kept`, async () => {
@@ -140,12 +149,52 @@ test('a bad head behind good ones on one connection is refused, and nothing behi
   assert.ok(closed);
 });
 
-for (const size of [12400, 16400, 17500, 40000])
-  test(`a head of ${size} bytes is 431 and closes`, async () => {
-    const { answers, closed } = await exchange(port, get(`Host: h\r\nX-A: ${'a'.repeat(size - 40)}`));
-    assert.equal(answers[0].status, 431);
-    assert.ok(closed);
+for (const [from, to, step] of [[12289, 12400, 37], [14000, 17000, 500], [17300, 18700, 23], [20000, 140000, 20011]])
+  test(`security item 67: heads of ${from} to ${to} bytes are 431 and close, one line or many`, async () => {
+    for (let size = from; size <= to; size += step) {
+      const one = get('Host: h\r\nX-A: ');
+      const many = get(`Host: h${`\r\nX-A: ${'a'.repeat(400)}`.repeat(Math.floor((size - 60) / 407))}\r\nX-B: `);
+      for (const head of [one, many]) refusedOnce(await exchange(port, head.slice(0, -4) + 'a'.repeat(size - head.length) + head.slice(-4)), 431, `${size} bytes`);
+    }
   });
+
+test('security item 67: targets around and far beyond the bound are 414, 400 or 431 and close', async () => {
+  for (const size of [8193, 12000, 12289, 17000, 17600, 17900, 18000, 18200, 18400, 18432, 18500, 20000, 65536, 200000]) {
+    const got = await exchange(port, get('Host: h', `/${'a'.repeat(size - 1)}`));
+    assert.ok([414, 431].includes(got.answers[0]?.status), `${size} bytes: ${got.answers[0]?.status}`);
+    refusedOnce(got, got.answers[0].status, `${size} bytes`);
+  }
+});
+
+// libmicrohttpd would take cookies apart, into memory that it then lacks for the answer.
+test('a cookie of any number of parts is taken', async () => {
+  for (const part of [',', ';', '; ', 'a=b; ', 'a=,', '=', 'a;', '"', 'a="b";'])
+    for (const count of [1, 10, 100, 200, 400, 700, 1000, 2000, 3000]) {
+      const got = await exchange(port, [get(`Host: h\r\nCookie: x=${part.repeat(count).slice(0, 11000).trim()}`), get('Host: h')], { want: 2 });
+      assert.equal(got.answers.length, 2, `${count} of ${part}`);
+      for (const answer of got.answers) assert.ok([200, 404].includes(answer.status), `${count} of ${part}: ${answer.status}`);
+    }
+});
+
+test('bytes that are no HTTP are refused once, or closed without a word', async () => {
+  const noise = Buffer.alloc(40000);
+  for (let i = 0, x = 1; i < noise.length; i++) noise[i] = (x = (x * 1103515245 + 12345) & 0x7fffffff) >> 16;
+  for (const [name, text] of [['TLS', Buffer.from('160301020001fc0303', 'hex')], ['noise', noise], ['empty lines', '\r\n'.repeat(20000)], ['blanks', ' '.repeat(40000)], ['one long word', 'a'.repeat(40000)], ['NULs', '\0'.repeat(40000)]]) {
+    const got = await exchange(port, [text, '\r\n\r\n', '\r\n\r\n']);
+    if (got.answers.length > 0) refusedOnce(got, got.answers[0].status, name);
+    assert.ok(got.closed, name);
+  }
+});
+
+test('what the library would refuse itself is counted, and logged when its target is known', async () => {
+  const { answers: [answer] } = await exchange(port, get(`Host: h\r\nX-A: ${'a'.repeat(20000)}`, '/a-head-too-large'));
+  const { readFile } = await import('node:fs/promises');
+  const { join } = await import('node:path');
+  let line;
+  while (!(line = (await readFile(join(process.env.VYRICON_LOGS, 'shim.log'), 'utf8')).split('\n').find((text) => text.includes(answer.headers['x-request-id']))));
+  assert.equal(JSON.parse(line).status, 431);
+  assert.equal(JSON.parse(line).path, '/a-head-too-large');
+});
 
 test('a refusal is JSON with a request id and the headers of every answer', async () => {
   const { answers: [answer] } = await exchange(port, get('Host: h\r\nX-A : b'));

@@ -258,6 +258,14 @@ test('everything hostile was run, and what can be allowed was', () => {
   assert.ok(ran.get('response.status').has(418));
 });
 
+test('what a failed request held is free when its answer is there', async () => {
+  for (let i = 0; i < 20; i++) {
+    const { status } = await ask(lanes[0], callers[0], { path: 'rpc/e2e_run', body: { statements: [`SELECT pg_advisory_lock(${4713 + i})`, raise] } }, `held-${i}`);
+    assert.equal(status, 400);
+    assert.equal(await sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), '0');
+  }
+});
+
 test('on each connection nothing is left', async () => {
   for (let i = 0; i < 200; i++) {
     const caller = callers[i % callers.length];

@@ -68,6 +68,7 @@ export const requests = [
   get('404: a path below a table', '/rest/v1/e2e_things/1', { as: 'guide' }),
   get('404: of the auth dialect', '/auth/v1/nothing'),
   send('404: no such function', 'POST', '/rest/v1/rpc/e2e_nothing', {}),
+  send('405: POST to the root of /rest/v1', 'POST', '/rest/v1/', {}),
   send('405: POST to a page', 'POST', '/docs', {}),
   send('405: PUT of a key set', 'PUT', '/auth/v1/.well-known/jwks.json', {}),
   { name: '405: DELETE of the description', method: 'DELETE', target: '/openapi.json' },

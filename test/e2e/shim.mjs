@@ -162,13 +162,13 @@ test('an error at commit is an error, though the row came first', async () => {
   assert.equal(answer.json()[5], 'deferred');
 });
 
-test('when http_failed() fails, the answer is a fixed 500 with the request id', async () => {
+test('security item 85: when http_failed() fails, the answer is a fixed 500 with the request id', async () => {
   const answer = await shim.ask('/raise/P0099', { headers: { 'x-request-id': 'mine' } });
   assert.equal(answer.status, 500);
   assert.deepEqual(answer.json(), { code: 'internal_error', message: 'internal error', request_id: 'mine' });
 });
 
-test('a broken answer of the database is a fixed 500', async () => {
+test('security item 87: a broken answer of the database is a fixed 500', async () => {
   assert.equal((await shim.ask('/broken')).status, 500);
 });
 
@@ -193,7 +193,7 @@ test('a connection lost under a write is outcome_unknown', async () => {
   assert.equal(answer.json().code, 'outcome_unknown');
 });
 
-test('when all backends are terminated under load there are only 200 and 503, right answers, and no write twice', async () => {
+test('security item 87: when all backends are terminated under load there are only 200 and 503, right answers, and no write twice', async () => {
   await sql('TRUNCATE vyricon.written');
   const agent = new http.Agent({ keepAlive: true, maxSockets: 24 });
   let stop = false;
@@ -318,7 +318,7 @@ test('what is not finished when the drain time is over is 503', async () => {
   assert.equal(await one.ended, 0);
 });
 
-test('without a database requests wait a little, then are 503; when it is there they are answered', async () => {
+test('security item 86: without a database requests wait a little, then are 503; when it is there they are answered', async () => {
   const { port } = await new Promise((done) => { const server = net.createServer().listen(0, '127.0.0.1', () => { const address = server.address(); server.close(() => done(address)); }); });
   const lost = await Shim.start(['--queue-wait', '300', '--database', `host=127.0.0.1 port=${port} dbname=x`]);
   const answer = await lost.ask('/');

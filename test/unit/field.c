@@ -94,6 +94,8 @@ check(const Case *cases, size_t n, bool (*good)(VyStr text))
 int
 main(void)
 {
+	char hex[7];
+	char when[VY_FIELD_TIME];
 	check(names, LENGTH(names), vy_field_name_ok);
 	check(values, LENGTH(values), vy_field_value_ok);
 	check(targets, LENGTH(targets), vy_field_target_ok);
@@ -113,5 +115,11 @@ main(void)
 		ok(out && strcmp(out, quotes[i].quoted) == 0 && n == strlen(out), "%s", quotes[i].quoted);
 		free(out);
 	}
+	vy_field_hex(hex, (const uint8_t *) "\x00\x9f\xff", 3);
+	ok(strcmp(hex, "009fff") == 0, "bytes as hex digits");
+	vy_field_time(when, INT64_C(1700000000123456));
+	ok(strcmp(when, "2023-11-14T22:13:20.123Z") == 0, "a time with its milliseconds");
+	vy_field_time(when, 0);
+	ok(strcmp(when, "1970-01-01T00:00:00.000Z") == 0, "the first of all times");
 	return tap_done();
 }

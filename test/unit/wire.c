@@ -136,6 +136,23 @@ test_limits(void)
 }
 
 static void
+test_appended_body(void)
+{
+	VyWireRequest request = sample_request();
+	VyStr body = request.body;
+	uint8_t bytes[256];
+	size_t n;
+
+	request.body = VY_STR("");
+	n = vy_wire_request_size(&request);
+	ok(vy_wire_request_write(bytes, n, &request), "a request is written without its body");
+	memcpy(bytes + n, body.p, body.n);
+	vy_wire_body_appended(bytes + n, body.n);
+	request.body = body;
+	ok(reads(bytes, n + body.n, MAX_HEADERS, &request), "the body that was put behind it is read with it");
+}
+
+static void
 test_answer(void)
 {
 	VyHeader headers[MAX_HEADERS];
@@ -173,6 +190,7 @@ main(void)
 	test_request();
 	test_bent_requests();
 	test_limits();
+	test_appended_body();
 	test_answer();
 	return tap_done();
 }

@@ -21,7 +21,7 @@ SELECT is(test.opens('one'), 'opens', 'a secret opens');
 SAVEPOINT intact;
 UPDATE vyricon.secrets AS s SET value = other.value FROM vyricon.secrets AS other
  WHERE (s.name, other.name) IN (('auth.signing_key.one', 'auth.signing_key.two'), ('auth.signing_key.two', 'auth.signing_key.one'));
-SELECT is(test.opens(key), 'does not open', 'two ciphertexts swapped: ' || key) FROM unnest('{one,two}'::text[]) AS key;
+SELECT is(test.opens(key), 'does not open', 'security item 74: two ciphertexts swapped: ' || key) FROM unnest('{one,two}'::text[]) AS key;
 ROLLBACK TO intact;
 SELECT is(test.opens('one'), 'opens', 'put back it opens again');
 
@@ -35,16 +35,16 @@ BEGIN
   RETURN outcome;
 END $$;
 SELECT is((SELECT string_agg(DISTINCT test.flipped(at), ',') FROM generate_series(0, 8 * octet_length(value) - 1) AS at), 'does not open',
-          'no single bit of a ciphertext may change') FROM vyricon.secrets WHERE name = 'auth.signing_key.one';
+          'security item 74: no single bit of a ciphertext may change') FROM vyricon.secrets WHERE name = 'auth.signing_key.one';
 UPDATE vyricon.secrets SET value = substr(value, 1, 28) WHERE name = 'auth.signing_key.one';
-SELECT is(test.opens('one'), 'does not open', 'a ciphertext that is too short');
+SELECT is(test.opens('one'), 'does not open', 'security item 74: a ciphertext that is too short');
 UPDATE vyricon.secrets SET value = '' WHERE name = 'auth.signing_key.one';
 SELECT is(test.opens('one'), 'does not open', 'an empty one');
 DELETE FROM vyricon.secrets WHERE name = 'auth.signing_key.one';
 SELECT is(test.opens('one'), 'does not open', 'one that is gone');
 ROLLBACK TO intact;
 
-SELECT is(count(DISTINCT substr(value, 2, 12)), count(*), 'no two secrets share a nonce') FROM vyricon.secrets;
+SELECT is(count(DISTINCT substr(value, 2, 12)), count(*), 'security item 74: no two secrets share a nonce') FROM vyricon.secrets;
 SELECT is(octet_length(value), 1 + 12 + octet_length(:'canary') + 16, 'version, nonce, ciphertext and tag') FROM vyricon.secrets WHERE name = 'auth.signing_key.one';
 
 -- The canary is in clear nowhere.
@@ -62,13 +62,13 @@ BEGIN
     END IF;
   END LOOP;
 END $$;
-SELECT is_empty(format('SELECT test.holding(%L)', :'canary'), 'no table of the platform holds it');
-SELECT is_empty(format('SELECT name FROM pg_settings WHERE strpos(pg_settings::text, %L) > 0', :'canary'), 'no setting');
-SELECT is_empty(format('SELECT 1 FROM pg_db_role_setting AS s WHERE strpos(s::text, %L) > 0', :'canary'), 'no setting of a role or a database');
+SELECT is_empty(format('SELECT test.holding(%L)', :'canary'), 'security item 77: no table of the platform holds it');
+SELECT is_empty(format('SELECT name FROM pg_settings WHERE strpos(pg_settings::text, %L) > 0', :'canary'), 'security item 77: no setting');
+SELECT is_empty(format('SELECT 1 FROM pg_db_role_setting AS s WHERE strpos(s::text, %L) > 0', :'canary'), 'security item 77: no setting of a role or a database');
 
 -- Nobody but the owner reads the table.
 SELECT is((SELECT count(*) FROM unnest('{anon,authenticated,service_role,vyricon_shim,vyricon_worker}'::text[]) AS role
-            WHERE has_table_privilege(role, 'vyricon.secrets', 'SELECT, INSERT, UPDATE, DELETE')), 0::bigint, 'no role of the API reads or writes secrets');
+            WHERE has_table_privilege(role, 'vyricon.secrets', 'SELECT, INSERT, UPDATE, DELETE')), 0::bigint, 'security item 77: no role of the API reads or writes secrets');
 
 SELECT * FROM finish();
 ROLLBACK;

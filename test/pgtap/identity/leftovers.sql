@@ -1,6 +1,6 @@
 -- Nothing that a handler leaves in the session reaches the next caller.
 BEGIN;
-SELECT plan(31);
+SELECT plan(37);
 INSERT INTO auth.users (id, email, role, aud) VALUES ('aaaaaaaa-0000-4000-8000-000000000001', 'mallory@example.org', 'authenticated', 'authenticated');
 CREATE SCHEMA hostile;
 GRANT USAGE, CREATE ON SCHEMA hostile TO PUBLIC;
@@ -52,6 +52,13 @@ SELECT throws_ok($$SELECT lastval() FROM test.call('POST', '/hostile/run', '{"sq
 SELECT throws_ok($$SELECT currval('hostile.numbers')$$, '55000', NULL, 'currval() tells nothing');
 SELECT lives_ok('EXECUTE mine', 'what the session itself had prepared is still there');
 SELECT isnt(to_regclass('pg_temp.mine'), NULL, 'the session''s own temporary table is still there');
+
+-- A request that fails: what a rollback does not undo.
+SELECT is((SELECT status FROM test.call('POST', '/hostile/run', jsonb_build_object('before', statement, 'sql', 'SELECT 1/0'))), 400, statement || ', then an error')
+  FROM (VALUES ('SELECT pg_advisory_lock(4711)'), ('PREPARE left_statement AS SELECT 1'), ($$SELECT nextval('hostile.numbers')$$)) AS t(statement);
+SELECT is_empty($$SELECT * FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()$$, 'after an error session advisory locks are released');
+SELECT is_empty($$SELECT name FROM pg_prepared_statements WHERE name LIKE 'left%'$$, 'after an error no prepared statement is left');
+SELECT throws_ok($$SELECT currval('hostile.numbers')$$, '55000', NULL, 'after an error currval() tells nothing');
 
 -- Reading requests.
 CREATE FUNCTION hostile.write_anyway(input jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$

@@ -27,8 +27,8 @@ SELECT is(a.status || ' ' || (a.json ->> 'code'), want, name)
     ('GET', 'books/1', '{}', '404 PGRST125', 'a deeper path'),
     ('PUT', 'books', '{}', '405 PGRST117', 'a method that tables do not have'),
     ('GET', 'books?id=eq.x', '{}', '400 22P02', 'a literal of another type'),
-    ('GET', 'books?select=id&select=title', '{}', '400 PGRST100', 'select twice'),
-    ('GET', 'books?limit=1&limit=2', '{}', '400 PGRST100', 'limit twice'),
+    ('GET', 'books?select=id&select=title', '{}', '400 PGRST100', 'security item 53: select twice'),
+    ('GET', 'books?limit=1&limit=2', '{}', '400 PGRST100', 'security item 53: limit twice'),
     ('GET', 'books?limit=x', '{}', '400 PGRST100', 'a limit that is no number'),
     ('GET', 'books?select=id,', '{}', '400 PGRST100', 'a select with an end missing'),
     ('GET', 'books?select=id.sum()', '{}', '400 PGRST123', 'an aggregate'),
@@ -42,27 +42,27 @@ SELECT is(a.status || ' ' || (a.json ->> 'code'), want, name)
     ('GET', 'books?id=eq(some).{1}', '{}', '400 PGRST100', 'an unknown modifier'),
     ('GET', 'books?id=%FF', '{}', '400 PGRST100', 'bytes that are no UTF-8'),
     ('GET', 'books', '{"accept-profile":"other"}', '406 PGRST106', 'a schema that is not exposed'),
-    ('GET', 'pg_authid', '{"accept-profile":"pg_catalog"}', '406 PGRST106', 'pg_catalog is never exposed'),
-    ('GET', 'pg_authid', '{}', '404 PGRST205', 'nor found without a profile'),
+    ('GET', 'pg_authid', '{"accept-profile":"pg_catalog"}', '406 PGRST106', 'security item 5: pg_catalog is never exposed'),
+    ('GET', 'pg_authid', '{}', '404 PGRST205', 'security item 5: nor found without a profile'),
     ('GET', 'books', '{"prefer":"timezone=Nowhere/Never"}', '400 22023', 'an unknown time zone'),
     ('GET', 'books', '{"prefer":"handling=strict, foo=bar"}', '400 PGRST122', 'an unknown preference, strictly'),
     -- injection: each of these is a name or a value that is not there, and nothing else
     ('GET', 'books?id=eq.1;DROP TABLE public.books', '{}', '400 22P02', 'a value with a statement in it'),
     ('GET', 'books?id=eq.1%20OR%201=1', '{}', '400 22P02', 'a value with a condition in it'),
-    ('GET', 'books?id=eq.1::regclass', '{}', '400 22P02', 'a value with a cast in it'),
-    ('GET', 'books?id::regclass=eq.1', '{}', '400 PGRST100', 'a cast in a filter''s name'),
-    ('GET', 'books?select=%22id%22%22;--%22', '{}', '400 PGRST100', 'a quote in a name'),
-    ('GET', 'books?select=%22id\%22;--%22', '{}', '400 42703', 'an escaped quote in a name'),
+    ('GET', 'books?id=eq.1::regclass', '{}', '400 22P02', 'security item 5: a value with a cast in it'),
+    ('GET', 'books?id::regclass=eq.1', '{}', '400 PGRST100', 'security item 5: a cast in a filter''s name'),
+    ('GET', 'books?select=%22id%22%22;--%22', '{}', '400 PGRST100', 'security item 42: a quote in a name'),
+    ('GET', 'books?select=%22id\%22;--%22', '{}', '400 42703', 'security item 42: an escaped quote in a name'),
     ('GET', 'books?select=id::text);--', '{}', '400 PGRST100', 'a cast that goes on'),
     ('GET', 'books?select=id::nope', '{}', '400 42704', 'a cast to an unknown type'),
     ('GET', 'books?select=id::%22int4;drop%22', '{}', '400 42601', 'a cast to a broken type'),
     ('GET', 'books?order=id;select', '{}', '400 PGRST100', 'an order that goes on'),
     ('GET', 'books?order=(select 1)', '{}', '400 PGRST100', 'an expression in order'),
     ('GET', 'books?select=ctid', '{}', '400 42703', 'a system column'),
-    ('GET', 'books?' || repeat('x', 64) || '=eq.1', '{}', '400 42703', 'a name of 64 bytes'),
-    ('GET', repeat('x', 64), '{}', '404 PGRST205', 'a table name of 64 bytes'),
-    ('GET', 'books%22', '{}', '404 PGRST205', 'a quote in a table name'),
-    ('GET', 'books?%EF%BC%82id=eq.1', '{}', '400 42703', 'a full-width quote'),
+    ('GET', 'books?' || repeat('x', 64) || '=eq.1', '{}', '400 42703', 'security item 42: a name of 64 bytes'),
+    ('GET', repeat('x', 64), '{}', '404 PGRST205', 'security item 42: a table name of 64 bytes'),
+    ('GET', 'books%22', '{}', '404 PGRST205', 'security item 42: a quote in a table name'),
+    ('GET', 'books?%EF%BC%82id=eq.1', '{}', '400 42703', 'security item 42: a full-width quote'),
     ('GET', 'books?data-%3E%27a%27=eq.1', '{}', '400 PGRST100', 'a quote in a path'),
     ('GET', 'books?title=fts(nope).x', '{}', '400 42704', 'an unknown text search configuration'),
     ('GET', 'books?or=' || repeat('and(', 40) || 'id.eq.1' || repeat(')', 40), '{}', '400 PGRST100', 'nesting beyond the bound'),
@@ -71,7 +71,7 @@ SELECT is(a.status || ' ' || (a.json ->> 'code'), want, name)
 
 SELECT is(a.headers ->> 'proxy-status', 'PostgREST; error=PGRST205', 'Proxy-Status names the code') FROM test.call('GET', '/rest/v1/nope') AS a;
 SELECT is(a.headers ->> 'www-authenticate', 'Bearer', 'a 401 asks for a token') FROM test.call('GET', '/rest/v1/hidden') AS a;
-SELECT is(a.headers ->> 'cache-control', 'private, no-cache', 'answers may be compared but not shared') FROM test.call('GET', '/rest/v1/books') AS a;
+SELECT is(a.headers ->> 'cache-control', 'private, no-cache', 'security item 59: answers may be compared but not shared') FROM test.call('GET', '/rest/v1/books') AS a;
 SELECT is(a.headers ->> 'content-type', 'application/json; charset=utf-8', 'stored markup comes back as JSON') FROM test.call('GET', '/rest/v1/books') AS a;
 SELECT is((test.call('OPTIONS', '/rest/v1/' || path)).headers ->> 'allow', want, path || ' allows ' || want)
   FROM (VALUES ('books', 'OPTIONS,GET,HEAD,POST,PATCH,DELETE'), ('cheap', 'OPTIONS,GET,HEAD,POST,PATCH,DELETE')) AS t(path, want);
@@ -84,6 +84,6 @@ SELECT test.as('anon');
 SELECT is(a.status || ' ' || (a.headers ->> 'content-profile'), '200 other', 'a second schema is served by its name')
   FROM test.call('GET', '/rest/v1/things', NULL::text, '{"accept-profile":"other"}') AS a;
 SELECT is((test.call('GET', '/rest/v1/things')).status, 404, 'the first schema is the default');
-SELECT is((test.call('GET', '/rest/v1/pg_authid', NULL::text, '{"accept-profile":"pg_catalog"}')).status, 406, 'pg_catalog is refused even when listed');
+SELECT is((test.call('GET', '/rest/v1/pg_authid', NULL::text, '{"accept-profile":"pg_catalog"}')).status, 406, 'security item 5: pg_catalog is refused even when listed');
 SELECT * FROM finish();
 ROLLBACK;

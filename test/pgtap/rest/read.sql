@@ -118,7 +118,7 @@ SELECT matches((test.call('GET', '/rest/v1/books?limit=1', NULL::text, '{"prefer
 SELECT test.as(NULL);
 SET LOCAL vyricon.max_rows = 2;
 SELECT test.as('anon');
-SELECT is((test.call('GET', '/rest/v1/books?order=id&select=id')).json, '[{"id":1},{"id":2}]'::jsonb, 'vyricon.max_rows caps a read');
+SELECT is((test.call('GET', '/rest/v1/books?order=id&select=id')).json, '[{"id":1},{"id":2}]'::jsonb, 'security item 67: vyricon.max_rows caps a read');
 SELECT is((test.call('GET', '/rest/v1/books', NULL::text, '{"prefer":"count=estimated"}')).status, 206, 'an estimated count');
 SELECT test.as(NULL);
 SET LOCAL vyricon.max_rows = 0;
