@@ -13,7 +13,7 @@
 #include "base/field.h"
 
 #define FIRST_BACKOFF_US 50000
-#define MAX_BACKOFF_US 1000000
+#define MAX_BACKOFF_US 250000
 #define BYTEA_OID 17
 #define TEXT_ARRAY_OID 1009
 

@@ -145,7 +145,7 @@ choose(VyPool *pool, VyLane lane, const VyRequest *request)
 	if ((backend = join_batch(pool, nread, each_us)) || (backend = least_busy(pool, 0, nread, each_us < BATCH_US ? READ_DEPTH : 1)))
 		return backend;
 	/* more at a time than there are processors only makes all of them late, and this loop too: unless those that run are stuck */
-	return least_busy(pool, 0, nread, BATCH_DEPTH + 1) ? NULL : least_busy(pool, nread, n, 1);
+	return least_busy(pool, 0, nread, BATCH_DEPTH + 1) ? NULL : least_busy(pool, nread, n - nslow, 1);
 }
 
 static void

@@ -2,6 +2,7 @@
 CREATE TABLE public.events (
   id uuid NOT NULL,
   user_id uuid NOT NULL,
+  batch uuid,
   note text NOT NULL
 );
 CREATE INDEX ON public.events (id);

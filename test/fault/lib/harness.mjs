@@ -3,7 +3,7 @@
  * and the cluster that test/with-server started, seen as processes: its postmaster, the shim's backends, how to kill and how to start them.
  */
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, readdirSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 
@@ -44,6 +44,9 @@ export function generator(seed) {
   return { next, below: (n) => Math.floor(next() * n), between: (a, b) => a + next() * (b - a), fork: () => generator(Math.floor(next() * 4294967296)) };
 }
 
+for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) process.on(signal, () => process.exit(status));
+process.on('exit', () => { for (const shim of Shim.all) shim.child?.kill('SIGTERM'); });
+
 export function shuffle(list, random) {
   for (let i = list.length - 1; i > 0; i--) {
     const j = random.below(i + 1);
@@ -74,9 +77,9 @@ export function percentile(values, share) {
 
 export const median = (values) => percentile(values, 0.5);
 
-export function execute(command, args, { input, ...options } = {}) {
+export function execute(command, args, { input, heard = false, ...options } = {}) {
   return new Promise((resolve, reject) => {
-    const child = execFile(command, args, { maxBuffer: 1 << 30, ...options }, (error, out, err) => (error ? reject(new Error(`${error.message}\n${out}${err}`)) : resolve(out)));
+    const child = execFile(command, args, { maxBuffer: 1 << 30, ...options }, (error, out, err) => (error ? reject(new Error(`${error.message}\n${out}${err}`)) : resolve(heard ? { out, err } : out)));
     child.stdin.end(input);
   });
 }
@@ -108,7 +111,8 @@ export class Shim {
   async start() {
     this.port ??= await freePort();
     const args = ['serve', '--port', String(this.port), '--log', 'off', '--database', this.database, ...this.flags];
-    const child = spawn(process.env.VYRICON_BIN, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    // in a session of its own, as a service has it: Linux shares the processors out by session, and the load generator must not eat the shim's share
+    const child = spawn(process.env.VYRICON_BIN, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
     let text = '';
     this.child = child;
     this.starts++;
@@ -132,6 +136,12 @@ export class Shim {
     Shim.all.delete(this);
     this.child?.kill('SIGTERM');
     return this.ended;
+  }
+
+  // Seconds of CPU time so far.
+  cpu() {
+    const fields = readFileSync(`/proc/${this.child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
   }
 
   // In MiB: VmRSS is now, VmHWM the most there ever was.
@@ -195,22 +205,42 @@ export const cluster = {
     await until(() => !backends.some(isAlive), 10000, 'the other backends to end after one was killed');
   },
 
-  // Resolves when its children are gone too, and it has been reaped: before that another postmaster refuses to start.
+  // Its children have to be gone too: before that another postmaster refuses to start.
   async killPostmaster() {
-    const postmaster = this.postmaster();
-    const children = this.children(postmaster);
-    process.kill(postmaster, 'SIGKILL');
-    await until(() => !children.some(isAlive) && processState(postmaster) === null, 20000, 'the children to end after their postmaster');
+    const children = this.children();
+    this.child.kill('SIGKILL');
+    await this.ended;
+    await until(() => !children.some(isAlive), 20000, 'the children to end after their postmaster');
   },
 
+  // As a child of this process, which can then see at once that it ended: a postmaster looks alive to its successor until it is reaped.
   start() {
-    const command = [join(process.env.PG_BINDIR, 'pg_ctl'), 'start', '-s', '-w', '-t', '60', '-D', this.data, '-l', join(this.folder, 'server.log'), '-o', `-p ${process.env.PGPORT}`];
+    const command = [join(process.env.PG_BINDIR, 'postgres'), '-D', this.data, '-p', process.env.PGPORT];
     if (process.getuid() === 0) command.unshift('setpriv', '--reuid', 'postgres', '--regid', 'postgres', '--init-groups');
-    return new Promise((resolve, reject) => {
-      spawn(command[0], command.slice(1), { stdio: 'ignore', cwd: '/' }).on('exit', (status) => {
-        if (status === 0) resolve();
-        else reject(new Error(`pg_ctl start: ${status}\n${readFileSync(join(this.folder, 'server.log'), 'utf8').split('\n').slice(-20).join('\n')}`));
-      });
-    });
+    const log = openSync(join(this.folder, 'server.log'), 'a');
+    this.child = spawn(command[0], command.slice(1), { stdio: ['ignore', log, log], cwd: '/', detached: true });
+    this.ended = new Promise((done) => { this.child.on('exit', (status, signal) => done(signal ?? status)); });
+    closeSync(log);
+  },
+
+  // When it last said that it accepts connections, as Date.now() counts.
+  readySince() {
+    const file = openSync(join(this.folder, 'server.log'), 'r');
+    const tail = Buffer.alloc(65536);
+    const n = readSync(file, tail, 0, tail.length, Math.max(0, fstatSync(file).size - tail.length));
+    closeSync(file);
+    const [line] = tail.toString('utf8', 0, n).split('\n').filter((text) => text.includes('ready to accept connections')).slice(-1);
+    return line ? Date.parse(`${line.slice(0, 10)}T${line.slice(11, 23)}Z`) : 0;
+  },
+
+  isRunning() { return this.child.exitCode === null && this.child.signalCode === null; },
+
+  // From the postmaster that test/with-server started to one of our own. with-server stops whichever runs at the end.
+  async takeOver() {
+    const pid = this.postmaster();
+    process.kill(pid, 'SIGINT');
+    await until(() => this.postmaster() === null, 30000, 'the postmaster to stop');
+    this.start();
+    await until(() => sql('SELECT 1').catch(() => null), 30000, 'the postmaster to start again');
   },
 };

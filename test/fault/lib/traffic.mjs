@@ -60,12 +60,13 @@ export function rowsOf(body) {
 export const codeOf = (body) => { try { return String(JSON.parse(body).code); } catch { return 'not JSON'; } };
 
 export class Traffic {
-  // noteOf: the text of a row, by its id; readShare: of the requests; thinkMs: the pause after an answer, on average
-  constructor(portOf, { noteOf = (id) => `note of ${id}`, readShare = 0.2, thinkMs = 0 } = {}) {
-    Object.assign(this, { portOf, noteOf, readShare, thinkMs });
+  // portOf: where the shim is now; noteOf: the text of a row's note, by its id
+  constructor(portOf, { noteOf = (id) => `note of ${id}`, readShare = 0.2 } = {}) {
+    Object.assign(this, { portOf, noteOf, readShare });
     this.outstanding = 0;
     this.sent = new Map();
     this.acknowledged = new Map();
+    this.refused = new Set();
     this.counts = {};
     this.wrong = [];
     this.wrongOwners = 0;
@@ -91,7 +92,7 @@ export class Traffic {
       const result = read ? await this.read(user, own[random.below(own.length)], agent) : await this.write(user, agent);
       if (result.id) own.push(result.id);
       // who is refused comes back a little later
-      if (result.ok ? this.thinkMs > 0 : true) await pause(result.ok ? random.between(0, 2 * this.thinkMs) : 5);
+      if (!result.ok) await pause(5);
     }
     agent.destroy();
   }
@@ -123,7 +124,8 @@ export class Traffic {
       this.acknowledged.set(id, user.id);
       return { ok: true, id };
     }
-    if (result.status !== 503 && !broken.has(result.error)) this.complain(`POST ${id}`, result);
+    if (result.status === 503 && codeOf(result.body) !== 'outcome_unknown') this.refused.add(id);
+    else if (result.status !== 503 && !broken.has(result.error)) this.complain(`POST ${id}`, result);
     return { ok: false };
   }
 
@@ -134,16 +136,20 @@ export class Traffic {
     return { ok: false };
   }
 
-  // The table against the ledger: what was acknowledged and is missing, what is there twice, with another owner, or was never sent.
+  /*
+   * The table against the ledger: what was acknowledged and is missing, was refused and is there, is there twice, has another owner or another
+   * text, or was never sent. A write that was answered outcome_unknown, or not at all, may be there or not.
+   */
   async judge() {
-    const rows = (await sql('COPY (SELECT id, user_id, count(*), min(note) FROM public.events GROUP BY 1, 2) TO STDOUT')).split('\n').filter(Boolean).map((line) => line.split('\t'));
+    const rows = (await sql('COPY (SELECT id, user_id, count(*), min(note) FROM public.events WHERE batch IS NULL GROUP BY 1, 2) TO STDOUT')).split('\n').filter(Boolean).map((line) => line.split('\t'));
     const found = new Map();
-    const verdict = { rows: rows.length, lost: [], twice: [], foreign: [], unsent: [], garbled: [] };
+    const verdict = { rows: rows.length, lost: [], twice: [], refused: [], foreign: [], unsent: [], garbled: [] };
     for (const [id, owner, count, text] of rows) {
       if (count !== '1' || found.has(id)) verdict.twice.push(id);
       found.set(id, owner);
       if (!this.sent.has(id)) verdict.unsent.push(id);
       else if (this.sent.get(id) !== owner) verdict.foreign.push(id);
+      if (this.refused.has(id)) verdict.refused.push(id);
       if (text !== this.noteOf(id)) verdict.garbled.push(id);
     }
     for (const id of this.acknowledged.keys()) if (!found.has(id)) verdict.lost.push(id);
@@ -160,7 +166,8 @@ export async function load(port, path, { connections, seconds, rate }) {
   writeFileSync(ids, Array.from({ length: 1000 }, (_, i) => `${i + 1} ${(i + 1) % 4}\n`).join(''));
   try {
     const args = ['--port', port, '--workload', 'one', '--path', path, '--tokens', tokens, '--ids', ids, '--connections', connections, '--seconds', seconds];
-    return JSON.parse(await execute(process.env.FAULT_LOAD, [...args, ...(rate ? ['--rate', rate] : [])].map(String)));
+    const { out, err } = await execute(process.env.FAULT_LOAD, [...args, ...(rate ? ['--rate', rate] : [])].map(String), { heard: true, detached: true });
+    return { ...JSON.parse(out), first_error: err.trim() };
   } finally {
     rmSync(folder, { recursive: true });
   }
