@@ -115,13 +115,13 @@ function refusedOnce({ answers, closed, rest }, status, what) {
 const pieces = (head, n) => Array.from({ length: Math.ceil(head.length / n) }, (_, i) => head.slice(i * n, (i + 1) * n));
 
 for (const [name, head] of bad)
-  test(`${name} is 400 and closes`, async () => refusedOnce(await exchange(port, [head, get('Host: smuggled')]), 400, name));
+  test(`security item 63: ${name} is 400 and closes`, async () => refusedOnce(await exchange(port, [head, get('Host: smuggled')]), 400, name));
 
 for (const [name, status, head] of refused)
-  test(`${name} is ${status} and closes`, async () => refusedOnce(await exchange(port, head), status, name));
+  test(`${name.startsWith('security') ? '' : 'security item 63: '}${name} is ${status} and closes`, async () => refusedOnce(await exchange(port, head), status, name));
 
 for (const [name, head] of good)
-  test(`${name} is taken, and the connection is kept`, async () => {
+  test(`security item 63: ${name} is taken, and the connection is kept`, async () => {
     const once = name.startsWith('HTTP/1.0');
     const { answers, closed, rest } = await exchange(port, once ? head : [head, get('Host: h')], { want: once ? 1 : 2 });
     assert.equal(answers.length, once ? 1 : 2);
