@@ -3,6 +3,7 @@
  */
 #include "auth/auth.h"
 
+#include "auth/cookie.h"
 #include "auth/token.h"
 #include "core/secrets.h"
 
@@ -15,6 +16,12 @@ static const VyRoute routes[] = {
 	 .dialect = &vy_auth_dialect,
 	 .flags = VY_ROUTE_PLATFORM,
 	 .summary = "The public keys that access tokens are signed with"},
+	{.methods = VY_GET | VY_POST | VY_DELETE,
+	 .pattern = "/auth/v1/cookie",
+	 .handler = vy_cookie_handle,
+	 .dialect = &vy_auth_dialect,
+	 .flags = VY_ROUTE_PLATFORM,
+	 .summary = "Keep the access token in a cookie; its CSRF token; take the cookie back"},
 };
 
 void
@@ -22,6 +29,7 @@ vy_auth_init(void)
 {
 	vy_secrets_init();
 	vy_token_init();
+	vy_cookie_init();
 	VY_ROUTES_ADD(routes);
 }
 

@@ -23,8 +23,10 @@ static const CodeName names[] = {
 	{"VY405", "method_not_allowed"},
 	{"VY409", "conflict"},
 	{"VY413", "request_entity_too_large"},
+	{"VY415", "validation_failed"},
 	{"VY422", "validation_failed"},
 	{"VY429", "over_request_rate_limit"},
+	{"VYCSR", "cross_site_request"},
 	{"57014", "request_timeout"},
 };
 

@@ -44,3 +44,21 @@ vy_media_type(VyStr name)
 	}
 	return "application/octet-stream";
 }
+
+bool
+vy_media_is_form(VyStr content_type)
+{
+	static const VyStr forms[] = {
+		VY_STR_INIT("text/plain"),
+		VY_STR_INIT("application/x-www-form-urlencoded"),
+		VY_STR_INIT("multipart/form-data"),
+	};
+	size_t n = 0;
+
+	while (n < content_type.n && memchr(" \t;,", content_type.p[n], 4) == NULL)
+		n++;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		if (vy_str_same(vy_str(content_type.p, n), forms[i]))
+			return true;
+	return false;
+}

@@ -11,4 +11,7 @@
 /* application/octet-stream for a name that says nothing. */
 const char *vy_media_type(VyStr name);
 
+/* Can an HTML form send a body of this Content-Type (Fetch: CORS-safelisted)? */
+bool vy_media_is_form(VyStr content_type);
+
 #endif

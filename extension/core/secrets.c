@@ -14,6 +14,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "catalog/pg_type.h"
 #include "common/cryptohash.h"
@@ -60,6 +61,7 @@ VY_QUERY(put_secret,
 
 VY_QUERY(get_secret, .sql = "SELECT value FROM vyricon.secrets WHERE name = $1", .nargs = 1, .types = {TEXTOID}, .expect = SPI_OK_SELECT);
 
+static void mac(const uint8 *key, size_t key_n, const uint8 *text, size_t n, uint8 *out);
 static bool seal(uint8 *out, const char *name, const uint8 *value, size_t n);
 static bool unseal(uint8 *out, const char *name, const uint8 *sealed, size_t n);
 static bool bind_place(EVP_CIPHER_CTX *context, const char *name);
@@ -115,6 +117,26 @@ vy_secret_get(const char *name)
 								"(vyricon.root_key_file), or store the secret anew.")));
 	SET_VARSIZE(secret, VARHDRSZ + n - OVERHEAD);
 	return secret;
+}
+
+void
+vy_secret_mac(const char *purpose, VyStr text, uint8 out[static 32])
+{
+	uint8 key[32];
+
+	load_root_key(false);
+	mac(root_key_page, ROOT_KEY_BYTES, (const uint8 *) purpose, strlen(purpose), key);
+	mac(key, sizeof(key), (const uint8 *) text.p, text.n, out);
+	OPENSSL_cleanse(key, sizeof(key));
+}
+
+static void
+mac(const uint8 *key, size_t key_n, const uint8 *text, size_t n, uint8 *out)
+{
+	unsigned length = 0;
+
+	if (HMAC(EVP_sha256(), key, (int) key_n, text, n, out, &length) == NULL || length != 32)
+		elog(ERROR, "HMAC-SHA-256 failed");
 }
 
 char *

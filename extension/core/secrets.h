@@ -16,6 +16,9 @@ void vy_secret_put(const char *name, const uint8 *value, size_t n);
 /* A copy in the current context (NULL: no such secret); wiped when the context is reset. Raises when the key does not fit. */
 bytea *vy_secret_get(const char *name);
 
+/* HMAC-SHA-256 of text under a key that is derived from the root key for this purpose alone. */
+void vy_secret_mac(const char *purpose, VyStr text, uint8 out[static 32]);
+
 /* Hex of the first 16 bytes of SHA-256 over the root key; makes the key file if create. Raises when it cannot be read. */
 char *vy_root_key_fingerprint(bool create);
 

@@ -6,6 +6,7 @@
  */
 #include "http/cors.h"
 
+#include "base/origin.h"
 #include "core/settings.h"
 #include "http/request.h"
 
@@ -20,7 +21,6 @@ static const VySetting settings[] = {
 	 PGC_STRING, &origins, "*", 0, 0, 0},
 };
 
-static bool origin_listed(VyStr origin);
 static void answer_preflight(VyRequest *request, VyResponse *response);
 
 void
@@ -42,7 +42,7 @@ vy_cors(VyRequest *request, VyResponse *response)
 		return false;
 	if (any)
 		vy_response_header(response, "access-control-allow-origin", VY_STR("*"));
-	else if (origin_listed(origin))
+	else if (vy_origin_listed(origins, origin))
 	{
 		vy_response_header(response, "access-control-allow-origin", origin);
 		vy_response_header(response, "access-control-allow-credentials", VY_STR("true"));
@@ -72,20 +72,8 @@ answer_preflight(VyRequest *request, VyResponse *response)
 	vy_response_header(response, "access-control-max-age", VY_STR("86400"));
 }
 
-static bool
-origin_listed(VyStr origin)
+const char *
+vy_cors_origins(void)
 {
-	const char *at = origins;
-
-	while (*at != '\0')
-	{
-		size_t n;
-
-		at += strspn(at, " ,");
-		n = strcspn(at, " ,");
-		if (n > 0 && vy_str_eq(origin, vy_str(at, n)))
-			return true;
-		at += n;
-	}
-	return false;
+	return origins;
 }

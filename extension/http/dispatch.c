@@ -1,14 +1,16 @@
 /*
- * dispatch.c: read request -> find route -> limit by address -> identify the caller -> limit by caller -> become the caller -> handler ->
- * write the answer.
+ * dispatch.c: read request -> find route -> limit by address -> identify the caller -> limit by caller -> CSRF -> become the caller ->
+ * handler -> write the answer.
  * Each stage is one function and nothing is visited twice. As long as nothing was written a refusal is returned; later it is raised.
  */
 #include "http/dispatch.h"
 
 #include "access/xact.h"
+#include "auth/auth.h"
 #include "auth/token.h"
 #include "base/url.h"
 #include "http/cors.h"
+#include "http/csrf.h"
 #include "http/explain.h"
 #include "http/failure.h"
 #include "http/idempotency.h"
@@ -42,7 +44,7 @@ vy_dispatch(VyRequest *request, VyResponse *response, bool shared_session)
 	INSTR_TIME_SET_CURRENT(clock.started);
 	clock.identified = clock.handled = clock.started;
 	if (ready(request, response) && !vy_cors(request, response) && find_route(request, response) &&
-		vy_dispatch_identify(request, response) && vy_limit_caller(request, response))
+		vy_dispatch_identify(request, response) && vy_limit_caller(request, response) && vy_csrf_check(request, response))
 	{
 		INSTR_TIME_SET_CURRENT(clock.identified);
 		if (admitted(request, response))
@@ -105,16 +107,26 @@ find_route(VyRequest *request, VyResponse *response)
 	return false;
 }
 
+/* Nobody, or whoever has the publishable key: a cookie may say more. */
+static bool
+is_anybody(const VyIdentity *caller)
+{
+	return caller == NULL || (caller->credential == VY_CREDENTIAL_API_KEY && strcmp(caller->role_name, "anon") == 0);
+}
+
 bool
 vy_dispatch_identify(VyRequest *request, VyResponse *response)
 {
 	const VyDialect *dialect = vy_failure_dialect(request);
 	VyStr key = vy_request_header(request, "apikey");
 	VyStr authorization = vy_request_header(request, "authorization");
+	VyStr cookie = {NULL, 0};
+	int cookies = 0;
 	VyTokenProblem problem = VY_TOKEN_OK;
 	bool claims;
 
 	request->caller = NULL;
+	request->by_cookie = false;
 	if (key.p != NULL)
 		problem = vy_str_starts(key, "sb_") ? vy_api_key_identify(key, &request->caller) : vy_token_identify(key, &request->caller);
 	/* Other schemes than Bearer are none of ours: PostgREST ignores them too. */
@@ -126,6 +138,12 @@ vy_dispatch_identify(VyRequest *request, VyResponse *response)
 		if (key.p == NULL || !vy_str_eq(token, key))
 			problem = vy_token_identify(token, &request->caller);
 	}
+	if (problem == VY_TOKEN_OK && is_anybody(request->caller) && (cookies = vy_cookie_credential(request, &cookie)) > 0)
+	{
+		request->by_cookie = true;
+		/* an API key has no session, and no browser should have one */
+		problem = cookies > 1 || vy_str_starts(cookie, "sb_") ? VY_TOKEN_MALFORMED : vy_token_identify(cookie, &request->caller);
+	}
 	if (problem == VY_TOKEN_OK)
 	{
 		if (request->caller == NULL)
@@ -133,6 +151,13 @@ vy_dispatch_identify(VyRequest *request, VyResponse *response)
 		return true;
 	}
 	request->caller = vy_token_nobody();
+	if (cookies > 1)
+	{
+		vy_refuse(request, response, 400, "VY400", "the session cookie was sent twice", NULL, NULL);
+		return false;
+	}
+	if (request->by_cookie)
+		vy_cookie_take_back(response);
 	claims = problem >= VY_TOKEN_EXPIRED && problem <= VY_TOKEN_CLAIMS;
 	vy_refuse(request, response, 401, claims ? dialect->bad_claims : dialect->bad_token, vy_token_problem_text(problem), NULL, NULL);
 	vy_response_header(response, "www-authenticate",

@@ -88,6 +88,7 @@ struct VyRequest
 	VyStr param_names[VY_MAX_PARAMS];
 	VyStr params[VY_MAX_PARAMS]; /* decoded */
 	const VyIdentity *caller;
+	bool by_cookie; /* the caller's credential was a cookie, which a browser sends for any page */
 	bool read_only;
 };
 
@@ -119,6 +120,9 @@ void vy_response_clear(VyResponse *response);
 /* A refusal by return: status + body in the route's dialect. code: "PGRST116", "42501", "VY404" ... */
 void vy_refuse(VyRequest *request, VyResponse *response, int status, const char *code, const char *message, const char *detail,
 			   const char *hint);
+
+/* What a page sends as X-CSRF-Token for this session (csrf.h); in the current context. */
+char *vy_csrf_token(const VyIdentity *caller);
 
 /* Bytes that an answer may have (vyricon.max_answer). */
 size_t vy_http_max_answer(void);

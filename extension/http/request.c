@@ -3,6 +3,8 @@
  */
 #include "http/request.h"
 
+#include "auth/auth.h"
+#include "base/cookie.h"
 #include "base/url.h"
 #include "core/json_writer.h"
 #include "mb/pg_wchar.h"
@@ -151,42 +153,29 @@ show_headers(void)
 	return json.data;
 }
 
-static VyStr
-trimmed(VyStr s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = vy_str(s.p + 1, s.n - 1);
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 static const char *
 show_cookies(void)
 {
 	StringInfoData json;
 	VyStr rest;
+	VyStr name;
+	VyStr value;
 
 	if (!vy_identity_in_request() || !served)
 		return "";
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
 	rest = vy_request_header(served, "cookie");
-	while (rest.n > 0)
+	while (vy_cookie_next(&rest, &name, &value))
 	{
-		const char *end = memchr(rest.p, ';', rest.n);
-		VyStr pair = trimmed(vy_str(rest.p, end ? (size_t) (end - rest.p) : rest.n));
-		const char *eq = pair.n > 0 ? memchr(pair.p, '=', pair.n) : NULL;
-
-		if (eq != NULL && pg_verifymbstr(pair.p, (int) pair.n, true))
-		{
-			if (json.len > 1)
-				appendStringInfoChar(&json, ',');
-			vy_json_string(&json, pair.p, (size_t) (eq - pair.p));
-			appendStringInfoChar(&json, ':');
-			vy_json_string(&json, eq + 1, pair.n - (size_t) (eq + 1 - pair.p));
-		}
-		rest = end ? vy_str(end + 1, rest.n - (size_t) (end + 1 - rest.p)) : vy_str(NULL, 0);
+		/* a credential stays out, as those of shown_header() do */
+		if (vy_cookie_is_credential(name) || !pg_verifymbstr(name.p, (int) name.n, true) || !pg_verifymbstr(value.p, (int) value.n, true))
+			continue;
+		if (json.len > 1)
+			appendStringInfoChar(&json, ',');
+		vy_json_string(&json, name.p, name.n);
+		appendStringInfoChar(&json, ':');
+		vy_json_string(&json, value.p, value.n);
 	}
 	appendStringInfoChar(&json, '}');
 	return json.data;

@@ -37,6 +37,11 @@ const promises = [
   }],
   ['js', (out) => assert.equal(out.match(/title: '.+?'/g)?.length, 3)],
   ['sql', (out) => assert.match(out, /^\n?200\|\[\{"title":".+?"\}\]$/m)],
+  ['sh', (out) => {
+    const [made, refused] = out.trim().split(/(?<=\])\s*(?=\{)/).map((text) => JSON.parse(text));
+    assert.deepEqual([made[0].user_id, made[0].body], ['11111111-1111-4111-8111-111111111111', 'by cookie']);
+    assert.equal(refused.code, 'VYCSR');
+  }],
   ['pgtap', (out) => assert.deepEqual(out.match(/^(not )?ok|^1\.\..*/gm), ['1..2', 'ok', 'ok'])],
 ];
 

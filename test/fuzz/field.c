@@ -98,6 +98,28 @@ quoted(VyStr text, size_t cap)
 	free(out);
 }
 
+/* Hex digits say the bytes, and a time is one of RFC 3339 whatever the number. */
+static void
+shown(VyStr text)
+{
+	char *out = block(2 * text.n + 1);
+	char when[VY_FIELD_TIME];
+	int64_t wall_us = 0;
+
+	vy_field_hex(out, (const uint8_t *) text.p, text.n);
+	REQUIRE(strlen(out) == 2 * text.n);
+	for (size_t i = 0; i < text.n; i++)
+	{
+		unsigned byte;
+
+		REQUIRE(sscanf(out + 2 * i, "%2x", &byte) == 1 && byte == (uint8_t) text.p[i]);
+	}
+	memcpy(&wall_us, text.p ? text.p : "", text.n < 6 ? text.n : 6);
+	vy_field_time(when, wall_us);
+	REQUIRE(strlen(when) == 24 && when[10] == 'T' && when[19] == '.' && when[23] == 'Z');
+	free(out);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -107,6 +129,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	REQUIRE(vy_field_value_ok(text) == naive_value_ok(text));
 	REQUIRE(vy_field_target_ok(text) == naive_target_ok(text));
 	REQUIRE(vy_field_id_ok(text) == (size >= 1 && size <= 64 && only(text, DIGITS LETTERS "-")));
+	shown(text);
 	length_agrees(text);
 	quoted(text, 16 + (size > 0 ? data[0] : 0));
 	quoted(text, size * 6 + 16);

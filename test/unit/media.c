@@ -30,5 +30,11 @@ main(void)
 		ok(strcmp(vy_media_type(name), cases[i].type) == 0, "%s is %s", shown(cases[i].name), cases[i].type);
 		free((char *) name.p);
 	}
+	ok(vy_media_is_form(VY_STR("text/plain")) && vy_media_is_form(VY_STR("Text/Plain;charset=utf-8")) &&
+		   vy_media_is_form(VY_STR("application/x-www-form-urlencoded")) && vy_media_is_form(VY_STR("multipart/form-data; boundary=x")),
+	   "what a form can send");
+	ok(!vy_media_is_form(VY_STR("application/json")) && !vy_media_is_form(VY_STR("text/plainer")) && !vy_media_is_form(VY_STR("")) &&
+		   !vy_media_is_form(VY_STR("text/csv")),
+	   "what it cannot");
 	return tap_done();
 }
