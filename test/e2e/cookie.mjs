@@ -85,6 +85,7 @@ test('a neighbour\'s page, to which the browser gives the cookie too, cannot wri
     ]);
     assert.equal(answer.status(), 415, enctype);
     assert.ok((await answer.request().allHeaders()).cookie.includes('__Host-vyricon='), 'the browser sent the cookie');
+    await page.waitForURL(target);
     await page.goto(neighbour.origin);
   }
   assert.equal(words(), 'own');

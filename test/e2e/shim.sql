@@ -60,6 +60,9 @@ BEGIN
     WHEN 'write' THEN INSERT INTO vyricon.written VALUES (r.headers->>'x-request-id'); PERFORM pg_sleep(0.05);
     WHEN 'kill' THEN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1);
     WHEN 'broken' THEN RETURN '\x00';
+    WHEN 'heads' THEN RETURN '\x00'::bytea || substring(int4send(200) FROM 3) || '\x0004' || vyricon.header('x-request-id', 'heads') || vyricon.header('x-empty', '')
+      || vyricon.header('x-utf8', 'tür') || CASE word[3] WHEN 'crlf' THEN vyricon.header('x-a', E'b\r\nx-evil: 1') WHEN 'lf' THEN vyricon.header('x-a', E'b\nx-evil: 1')
+      WHEN 'name' THEN vyricon.header(E'x-a: b\r\nx-evil', '1') WHEN 'length' THEN vyricon.header('content-length', '3') ELSE vyricon.header('x-last', 'b') END || convert_to('body', 'UTF8');
     WHEN 'status' THEN RETURN vyricon.answer(word[3]::int, r.headers->>'x-request-id', '');
     ELSE NULL;
   END CASE;

@@ -5,7 +5,8 @@
 
 #include "fuzz.h"
 
-static const VyStr forms[] = {VY_STR_INIT("text/plain"), VY_STR_INIT("application/x-www-form-urlencoded"), VY_STR_INIT("multipart/form-data")};
+static const VyStr forms[] = {VY_STR_INIT("text/plain"), VY_STR_INIT("application/x-www-form-urlencoded"),
+							  VY_STR_INIT("multipart/form-data")};
 static const char unknown[] = "application/octet-stream";
 
 int

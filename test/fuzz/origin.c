@@ -20,7 +20,8 @@ naive_listed(const char *list, VyStr origin)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const VyStr sites[] = {{NULL, 0}, VY_STR_INIT("same-origin"), VY_STR_INIT("none"), VY_STR_INIT("same-site"), VY_STR_INIT("cross-site")};
+	static const VyStr sites[] = {
+		{NULL, 0}, VY_STR_INIT("same-origin"), VY_STR_INIT("none"), VY_STR_INIT("same-site"), VY_STR_INIT("cross-site")};
 	VyStr left = vy_str((const char *) data, size);
 	VyStr which = cut_at(&left, '\n');
 	VyStr part = cut_at(&left, '\n');

@@ -43,7 +43,7 @@ SELECT is(json #>> '{}', '{"a":"b"}', 'request.cookies does not show the credent
 -- The cookie is got, told of and taken back.
 SELECT status, headers, json FROM test.call('POST', '/auth/v1/cookie', NULL::text, jsonb_build_object('authorization', 'Bearer ' || :'token')) \gset got_
 SELECT is(:got_status, 200, 'who has a token gets a cookie');
-SELECT matches(:'got_headers'::jsonb ->> 'set-cookie', '^__Host-vyricon=' || replace(:'token', '.', '\.') || '; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=3(600|5\d\d)$', 'no script reads it, no other site sends it, and it ends with the token');
+SELECT matches(:'got_headers'::jsonb ->> 'set-cookie', '^__Host-vyricon=' || replace(:'token', '.', '\.') || '; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=3(60[01]|5\d\d)$', 'no script reads it, no other site sends it, and it ends with the token');
 SELECT is(:'got_headers'::jsonb ->> 'cache-control', 'no-store', 'the answer is kept nowhere');
 SELECT is(array(SELECT jsonb_object_keys(:'got_json'::jsonb) ORDER BY 1), ARRAY['csrf_token', 'expires_at', 'user_id'], 'the answer tells the CSRF token, the end and the user');
 SELECT is(json ->> 'csrf_token', :'got_json'::jsonb ->> 'csrf_token', 'and so does GET with the cookie')
