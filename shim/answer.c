@@ -34,42 +34,45 @@ passes(const VyHeader *header)
 	return true;
 }
 
-/*
- * libmicrohttpd makes three allocations of a header and looks at it four times; an answer has fifteen. So it gets one, of the first name,
- * with a value that is as long as all the rest, and the rest is then written over that value where it lies: lines and all.
- */
-static bool
-add_headers(struct MHD_Response *response, const VyWireAnswer *answer)
+/* Those that go out, moved to the front. */
+static size_t
+keep_passing(VyHeader *headers, size_t n)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++)
+		if (passes(&headers[i]))
+			headers[kept++] = headers[i];
+	/* behind the name stands a length that has been read already */
+	if (kept > 0)
+		((char *) (uintptr_t) headers[0].name.p)[headers[0].name.n] = '\0';
+	return kept;
+}
+
+bool
+vy_answer_headers(struct MHD_Response *response, const VyHeader *headers, size_t n)
 {
 	char filler[VY_CONNECTION_MEMORY];
-	const VyHeader *first = NULL;
-	size_t n = 0;
+	size_t size = 0;
 	char *at;
-	for (size_t i = answer->nheaders; i-- > 0;)
-		if (passes(&answer->headers[i]))
-		{
-			first = &answer->headers[i];
-			if (!vy_field_name_ok(first->name) || !vy_field_value_ok(first->value))
-				return false;
-			n += strlen("\r\n: ") + first->name.n + first->value.n;
-		}
-	if (!first)
-		return true;
-	n -= strlen("\r\n: ") + first->name.n;
-	memset(filler, 'a', n);
-	filler[n] = '\0';
-	/* behind the name stands a length that has been read already */
-	((char *) (uintptr_t) first->name.p)[first->name.n] = '\0';
-	if (MHD_add_response_header(response, first->name.p, filler) != MHD_YES)
+	for (size_t i = 0; i < n; i++)
+	{
+		if (!vy_field_name_ok(headers[i].name) || !vy_field_value_ok(headers[i].value))
+			return false;
+		size += i == 0 ? headers[i].value.n : strlen("\r\n: ") + headers[i].name.n + headers[i].value.n;
+	}
+	if (size == 0 || size >= sizeof(filler))
+		return size == 0;
+	memset(filler, 'a', size);
+	filler[size] = '\0';
+	if (MHD_add_response_header(response, headers[0].name.p, filler) != MHD_YES)
 		return false;
-	at = (char *) (uintptr_t) MHD_get_response_header(response, first->name.p);
-	at = mempcpy(at, first->value.p, first->value.n);
-	for (const VyHeader *header = first + 1; header < answer->headers + answer->nheaders; header++)
-		if (passes(header))
-		{
-			at = mempcpy(mempcpy(at, "\r\n", 2), header->name.p, header->name.n);
-			at = mempcpy(mempcpy(at, ": ", 2), header->value.p, header->value.n);
-		}
+	at = (char *) (uintptr_t) MHD_get_response_header(response, headers[0].name.p);
+	at = mempcpy(at, headers[0].value.p, headers[0].value.n);
+	for (size_t i = 1; i < n; i++)
+	{
+		at = mempcpy(mempcpy(at, "\r\n", 2), headers[i].name.p, headers[i].name.n);
+		at = mempcpy(mempcpy(at, ": ", 2), headers[i].value.p, headers[i].value.n);
+	}
 	return true;
 }
 
@@ -93,7 +96,8 @@ vy_answer_result(VyRequest *request, struct MHD_Connection *connection)
 	if (!response)
 		return vy_refuse(request, connection, VY_INTERNAL);
 	request->result = NULL; /* the response's now */
-	if (add_headers(response, &answer) && (!request->closing || MHD_add_response_header(response, "connection", "close") == MHD_YES))
+	if (vy_answer_headers(response, answer.headers, keep_passing(answer.headers, answer.nheaders)) &&
+		(!request->closing || MHD_add_response_header(response, "connection", "close") == MHD_YES))
 	{
 		queued = vy_queue(connection, answer.status, response);
 		request->status = answer.status;

@@ -17,23 +17,14 @@ typedef enum MHD_Result Queue(struct MHD_Connection *connection, unsigned status
 typedef enum MHD_Result Lookup(struct MHD_Connection *connection, enum MHD_ValueKind kind, const char *key, size_t n, const char **value,
 							   size_t *value_n);
 
-static bool
-add_security_headers(struct MHD_Response *response)
-{
-	bool ok = true;
-	for (size_t i = 0; i < VY_SECURITY_HEADERS; i++)
-		ok = ok && MHD_add_response_header(response, vy_security_headers[i].name.p, vy_security_headers[i].value.p) == MHD_YES;
-	for (size_t i = 0; i < VY_REFUSAL_HEADERS; i++)
-		ok = ok && MHD_add_response_header(response, vy_refusal_headers[i].name.p, vy_refusal_headers[i].value.p) == MHD_YES;
-	return ok;
-}
-
 bool
 vy_answer_text(struct MHD_Response **response, const char *type, const char *text, size_t n)
 {
+	VyHeader headers[1 + VY_REFUSAL_HEADERS] = {{VY_STR("content-type"), vy_cstr(type)}};
+	memcpy(headers + 1, vy_security_headers, sizeof(vy_security_headers));
 	/* copied: the text does not change, though the parameter is not const */
 	*response = MHD_create_response_from_buffer(n, (void *) (uintptr_t) text, MHD_RESPMEM_MUST_COPY);
-	return *response && MHD_add_response_header(*response, "content-type", type) == MHD_YES && add_security_headers(*response);
+	return *response && vy_answer_headers(*response, headers, 1 + VY_REFUSAL_HEADERS);
 }
 
 static void

@@ -191,7 +191,11 @@ void vy_server_make_id(VyLoop *loop, char id[static VY_ID_MAX + 1]);
 /* framing.c: looks at a whole head, through libmicrohttpd's pointers into its buffer */
 VyRefusal vy_framing_check(VyRequest *request, struct MHD_Connection *connection, const char *version, size_t *content_length);
 
-/* answer.c, refuse.c */
+/*
+ * answer.c, refuse.c. libmicrohttpd makes three allocations of each header and copies each by itself into each answer. So it gets one,
+ * whose value is then overwritten where it lies, by all the others. The first name ends with a NUL.
+ */
+bool vy_answer_headers(struct MHD_Response *response, const VyHeader *headers, size_t n);
 enum MHD_Result vy_answer_result(VyRequest *request, struct MHD_Connection *connection);
 enum MHD_Result vy_refuse(VyRequest *request, struct MHD_Connection *connection, VyRefusal why);
 /* In place of MHD_queue_response(). */

@@ -41,16 +41,14 @@ struct VyStatic
 	File *slots[SLOTS];
 };
 
-static const struct
-{
-	const char *name;
-	const char *value;
-} file_headers[] = {
-	{"cache-control", "no-cache"},
-	{"x-content-type-options", "nosniff"},
-	{"referrer-policy", "no-referrer"},
-	{"cross-origin-resource-policy", "same-origin"},
-	{"strict-transport-security", "max-age=63072000; includeSubDomains"},
+#define FILE_HEADERS 5
+
+static const VyHeader file_headers[FILE_HEADERS] = {
+	{VY_STR_INIT("cache-control"), VY_STR_INIT("no-cache")},
+	{VY_STR_INIT("x-content-type-options"), VY_STR_INIT("nosniff")},
+	{VY_STR_INIT("referrer-policy"), VY_STR_INIT("no-referrer")},
+	{VY_STR_INIT("cross-origin-resource-policy"), VY_STR_INIT("same-origin")},
+	{VY_STR_INIT("strict-transport-security"), VY_STR_INIT("max-age=63072000; includeSubDomains")},
 };
 
 static bool
@@ -159,13 +157,12 @@ static bool
 add_file_headers(struct MHD_Response *response, const File *file)
 {
 	const char *type = vy_media_type(vy_cstr(file->path));
-	bool ok = response && MHD_add_response_header(response, "etag", file->etag) == MHD_YES;
-	for (size_t i = 0; i < sizeof(file_headers) / sizeof(file_headers[0]); i++)
-		ok = ok && MHD_add_response_header(response, file_headers[i].name, file_headers[i].value) == MHD_YES;
-	ok = ok && MHD_add_response_header(response, "content-type", type) == MHD_YES;
-	if (ok && strcmp(type, VY_MEDIA_HTML) == 0)
-		ok = MHD_add_response_header(response, "content-security-policy", VY_PAGE_POLICY) == MHD_YES;
-	return ok;
+	VyHeader headers[FILE_HEADERS + 3] = {{VY_STR("etag"), vy_cstr(file->etag)}, {VY_STR("content-type"), vy_cstr(type)}};
+	size_t n = FILE_HEADERS + 2;
+	memcpy(headers + 2, file_headers, sizeof(file_headers));
+	if (strcmp(type, VY_MEDIA_HTML) == 0)
+		headers[n++] = (VyHeader){VY_STR("content-security-policy"), VY_STR(VY_PAGE_POLICY)};
+	return response && vy_answer_headers(response, headers, n);
 }
 
 static struct MHD_Response *

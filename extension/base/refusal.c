@@ -7,7 +7,7 @@
 
 #include "base/field.h"
 
-const VyHeader vy_security_headers[VY_SECURITY_HEADERS] = {
+const VyHeader vy_security_headers[VY_REFUSAL_HEADERS] = {
 	{VY_STR_INIT("x-content-type-options"), VY_STR_INIT("nosniff")},
 	{VY_STR_INIT("referrer-policy"), VY_STR_INIT("no-referrer")},
 	{VY_STR_INIT("x-frame-options"), VY_STR_INIT("DENY")},
@@ -15,9 +15,6 @@ const VyHeader vy_security_headers[VY_SECURITY_HEADERS] = {
 	{VY_STR_INIT("cross-origin-opener-policy"), VY_STR_INIT("same-origin")},
 	{VY_STR_INIT("permissions-policy"), VY_STR_INIT("geolocation=(), camera=(), microphone=()")},
 	{VY_STR_INIT("strict-transport-security"), VY_STR_INIT("max-age=63072000; includeSubDomains")},
-};
-
-const VyHeader vy_refusal_headers[VY_REFUSAL_HEADERS] = {
 	{VY_STR_INIT("content-security-policy"), VY_STR_INIT(VY_API_POLICY)},
 	{VY_STR_INIT("cache-control"), VY_STR_INIT("no-store")},
 	{VY_STR_INIT("vary"), VY_STR_INIT("Origin")},
@@ -47,16 +44,6 @@ static const VyRefusalRow rows[VY_REFUSALS] = {
 							 "the heads of the request and of its answer are too large together"},
 	[VY_INTERNAL] = {500, false, false, "Internal Server Error", "internal_error", "internal error"},
 };
-
-static size_t
-add_headers(char *out, size_t cap, const VyHeader *headers, size_t n)
-{
-	size_t used = 0;
-
-	for (size_t i = 0; i < n; i++)
-		used += (size_t) snprintf(out + used, cap - used, "%s: %s\r\n", headers[i].name.p, headers[i].value.p);
-	return used;
-}
 
 const VyRefusalRow *
 vy_refusal(VyRefusal why)
@@ -90,8 +77,8 @@ vy_refusal_page(char out[static VY_REFUSAL_PAGE], const VyRefusalRow *row, VyStr
 	size_t n = (size_t) snprintf(out, VY_REFUSAL_PAGE, "HTTP/1.1 %u %s\r\nconnection: close\r\ncontent-type: application/json\r\n%s",
 								 row->status, row->reason, row->later ? "retry-after: 1\r\n" : "");
 
-	n += add_headers(out + n, VY_REFUSAL_PAGE - n, vy_security_headers, VY_SECURITY_HEADERS);
-	n += add_headers(out + n, VY_REFUSAL_PAGE - n, vy_refusal_headers, VY_REFUSAL_HEADERS);
+	for (size_t i = 0; i < VY_REFUSAL_HEADERS; i++)
+		n += (size_t) snprintf(out + n, VY_REFUSAL_PAGE - n, "%s: %s\r\n", vy_security_headers[i].name.p, vy_security_headers[i].value.p);
 	return n + (size_t) snprintf(out + n, VY_REFUSAL_PAGE - n, "x-request-id: %.*s\r\ncontent-length: %zu\r\n\r\n%s", (int) id.n, id.p,
 								 length, no_body ? "" : body);
 }

@@ -6,16 +6,16 @@
 
 #include "base/wire.h"
 
-#define VY_SECURITY_HEADERS 7
 #define VY_API_POLICY "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
 #define VY_PAGE_POLICY "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
 
-/* On every answer that is not a file (Fetch, RFC 6797, OWASP's cheat sheets); its Content-Security-Policy is one of the two above. */
-extern const VyHeader vy_security_headers[VY_SECURITY_HEADERS];
-
-/* Those of an answer without a handler, beside these. */
-#define VY_REFUSAL_HEADERS 3
-extern const VyHeader vy_refusal_headers[VY_REFUSAL_HEADERS];
+/*
+ * The first VY_SECURITY_HEADERS are on every answer that is not a file (Fetch, RFC 6797, OWASP's cheat sheets), whose
+ * Content-Security-Policy is one of the two above; all of them on an answer without a handler.
+ */
+#define VY_SECURITY_HEADERS 7
+#define VY_REFUSAL_HEADERS 10
+extern const VyHeader vy_security_headers[VY_REFUSAL_HEADERS];
 
 /* The first ones are the VyHeadVerdict of head.h. */
 typedef enum VyRefusal

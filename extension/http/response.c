@@ -91,7 +91,7 @@ vy_response_finish(VyRequest *request, VyResponse *response)
 						   page && response->status < 400 ? VY_STR(VY_PAGE_POLICY) : VY_STR(VY_API_POLICY));
 	if (response->nheaders + VY_SECURITY_HEADERS > VY_MAX_HEADERS)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("an answer can have %d headers", VY_MAX_HEADERS)));
-	memcpy(response->headers + response->nheaders, vy_security_headers, sizeof(vy_security_headers));
+	memcpy(response->headers + response->nheaders, vy_security_headers, VY_SECURITY_HEADERS * sizeof(VyHeader));
 	response->nheaders += VY_SECURITY_HEADERS;
 }
 

@@ -31,7 +31,7 @@ test_row(VyRefusal why)
 	ok(end != NULL && strcmp(end + 4, body) == 0 && holds(page, wanted), "its body is the same, and its length is told");
 	ok(holds(page, "\r\nconnection: close\r\n") && holds(page, "\r\nx-request-id: an-id\r\n"), "it closes and has the id");
 	ok(holds(page, "\r\nretry-after: 1\r\n") == row->later, "it says when to come back, if one may");
-	for (size_t i = 0; i < VY_SECURITY_HEADERS; i++)
+	for (size_t i = 0; i < VY_REFUSAL_HEADERS; i++)
 	{
 		snprintf(wanted, sizeof(wanted), "\r\n%s: %s\r\n", vy_security_headers[i].name.p, vy_security_headers[i].value.p);
 		ok(holds(page, wanted), "%s has %s", row->code, vy_security_headers[i].name.p);
