@@ -38,7 +38,6 @@ typedef struct Page
 	}
 
 static const Metric metrics[] = {
-	METRIC("vyricon_refused_total", "counter", "Requests that the shim refused itself.", refused),
 	METRIC("vyricon_answer_bytes_total", "counter", "Bytes of answer bodies.", bytes_out),
 	METRIC("vyricon_clients", "gauge", "Open client connections.", clients),
 	METRIC("vyricon_queued", "gauge", "Requests that wait for a database connection.", queued),
@@ -84,6 +83,10 @@ write_metrics(Text *text)
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++)
 		add_text(text, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", metrics[i].name, metrics[i].help, metrics[i].name, metrics[i].type,
 				 metrics[i].name, total(metrics[i].offset));
+	add_text(text, "# HELP vyricon_refused_total Requests that the shim refused itself.\n# TYPE vyricon_refused_total counter\n");
+	for (size_t i = VY_ACCEPTED + 1; i < VY_REFUSALS; i++)
+		add_text(text, "vyricon_refused_total{code=\"%s\"} %llu\n", vy_refusal((VyRefusal) i)->code,
+				 total(offsetof(VyCounters, refused) + i * sizeof(VyCounter)));
 	add_text(text, "# HELP vyricon_request_seconds From request line to end of answer.\n# TYPE vyricon_request_seconds histogram\n");
 	for (size_t i = 0; i < VY_LATENCY_BUCKETS; i++)
 	{

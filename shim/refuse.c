@@ -30,6 +30,7 @@ vy_answer_text(struct MHD_Response **response, const char *type, const char *tex
 static void
 note_refusal(VyRequest *request, VyRefusal why, size_t n)
 {
+	vy_count(&request->loop->counters.refused[why], 1);
 	request->refusal = why;
 	request->status = vy_refusal(why)->status;
 	request->answer_bytes = n;
@@ -97,13 +98,13 @@ MHD_queue_response(struct MHD_Connection *connection, unsigned status, struct MH
 	if (client)
 		vy_server_make_id(client->loop, id);
 	n = vy_refusal_page(page, vy_refusal(why), vy_cstr(id), false);
-	if (client)
-		vy_count(&client->loop->counters.refused, 1);
 	if (client && client->request)
 	{
 		memcpy(client->request->id, id, sizeof(id));
 		note_refusal(client->request, why, n);
 	}
+	else if (client)
+		vy_count(&client->loop->counters.refused[why], 1);
 	send_and_drain(fd, page, n);
 	return MHD_NO;
 }

@@ -192,7 +192,6 @@ refuse_head(VyRequest *request, struct MHD_Connection *connection, VyRefusal why
 {
 	if (!request->id[0])
 		vy_server_make_id(request->loop, request->id);
-	vy_count(&request->loop->counters.refused, 1);
 	return vy_refuse(request, connection, why);
 }
 

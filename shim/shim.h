@@ -121,7 +121,7 @@ typedef _Atomic uint64_t VyCounter;
 typedef struct VyCounters
 {
 	VyCounter requests[6]; /* by the status's first digit */
-	VyCounter refused;
+	VyCounter refused[VY_REFUSALS];
 	VyCounter bytes_out;
 	VyCounter clients;
 	VyCounter queued;

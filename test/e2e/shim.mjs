@@ -411,6 +411,11 @@ test('metrics count requests, refusals and connections', async () => {
   assert.match(headers['content-type'], /^text\/plain; version=0\.0\.4/);
   const value = (name) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(body.toString())[1]);
   assert.ok(value('vyricon_requests_total\\{status="2xx"\\}') > 0);
+  const refused = async (code) => Number(new RegExp(`^vyricon_refused_total\\{code="${code}"\\} (\\S+)$`, 'm').exec((await shim.ask('/metrics', { port: shim.admin })).body.toString())[1]);
+  const before = [await refused('bad_target'), await refused('version_not_supported'), await refused('overloaded')];
+  await shim.ask('/a%00b');
+  for (const head of ['GET / HTTP/2.0\r\nHost: h\r\n\r\n', 'PRI * HTTP/2.0\r\n\r\n']) await exchange(shim.port, head);
+  assert.deepEqual([await refused('bad_target'), await refused('version_not_supported'), await refused('overloaded')], [before[0] + 1, before[1] + 2, before[2]]);
   assert.ok(value('vyricon_connections_ready') > 0);
   assert.ok(value('vyricon_connections_lost_total') > 0);
   assert.equal(value('vyricon_request_seconds_count'), value('vyricon_request_seconds_bucket\\{le="\\+Inf"\\}'));

@@ -44,7 +44,12 @@ main(void)
 	char page[VY_REFUSAL_PAGE];
 
 	for (int why = VY_BAD_HEAD; why < VY_REFUSALS; why++)
+	{
 		test_row((VyRefusal) why);
+		for (int other = VY_BAD_HEAD; other < why; other++)
+			if (strcmp(vy_refusal((VyRefusal) why)->code, vy_refusal((VyRefusal) other)->code) == 0)
+				ok(false, "%s is the code of one refusal", vy_refusal((VyRefusal) why)->code);
+	}
 	vy_refusal_page(page, vy_refusal(VY_BAD_HEAD), VY_STR("an-id"), true);
 	ok(strcmp(strstr(page, "\r\n\r\n"), "\r\n\r\n") == 0, "the answer to a HEAD has no body");
 	ok(vy_refusal_of(431) == VY_HEAD_TOO_LARGE, "a status has its refusal");
