@@ -22,11 +22,13 @@ const token = `${input}.${createHmac('sha256', process.env.VYRICON_JWT_SECRET).u
 const inTarget = (bytes) => [...bytes].map((b) => (b > 0x20 && b < 0x7f && b !== 0x23 ? String.fromCharCode(b) : `%${b.toString(16).padStart(2, '0')}`)).join('');
 const asString = (bytes) => JSON.stringify(bytes.toString('utf8'));
 
-const headerNames = ['apikey', 'prefer', 'content-type', 'accept', 'accept-profile', 'content-profile', 'if-none-match', 'range', 'cookie', 'origin', 'x-request-id', 'idempotency-key', 'access-control-request-method'];
+const headerNames = ['apikey', 'prefer', 'content-type', 'accept', 'accept-profile', 'content-profile', 'if-none-match', 'range', 'cookie', 'origin', 'x-request-id', 'idempotency-key', 'access-control-request-method',
+  'sec-fetch-site', 'x-csrf-token'];
 const queries = ['id=eq.X', 'id=X', 'title=X', 'X=eq.1', 'select=X', 'order=X', 'limit=X', 'offset=X', 'or=X', 'columns=X', 'on_conflict=X', 'a=X'];
 const positions = {
   ...Object.fromEntries(queries.map((query) => [`query ${query}`, (r, x) => { r.query = query.replace('X', inTarget(x).replaceAll('&', '%26')); }])),
   ...Object.fromEntries(headerNames.map((name) => [`header ${name}`, (r, x) => { r.headers[name] = x; }])),
+  'session cookie': (r, x) => { delete r.headers.authorization; r.headers.cookie = Buffer.concat([Buffer.from('__Host-vyricon='), x]); r.headers['sec-fetch-site'] = 'same-origin'; },
   'header authorization': (r, x) => { r.headers.authorization = Buffer.concat([Buffer.from('Bearer '), x]); },
   'the whole body': (r, x) => { r.body = x; },
   'a string in the body': (r, x) => { r.body = Buffer.from(`{"title":${asString(x)}}`); },
