@@ -37,7 +37,7 @@ static const Option options[] = {
 	{"database", "CONNINFO", &vy_options.database, NULL, NULL, 0, 0, "libpq connection string or URL; without it, libpq's environment"},
 	{"pool", "N", NULL, &vy_options.pool, "16", 1, 1000, "database connections of each loop"},
 	{"queue", "N", NULL, &vy_options.queue, "4096", 1, 100000, "requests that may wait for a connection; one more is 503"},
-	{"queue-delay", "MS", NULL, &vy_options.queue_delay_ms, "60", 1, 600000, "wait to expect at which one more is 503"},
+	{"queue-delay", "MS", NULL, &vy_options.queue_delay_ms, "45", 1, 600000, "wait to expect at which one more is 503"},
 	{"queue-wait", "MS", NULL, &vy_options.queue_wait_ms, "2000", 10, 600000, "how long they may wait, when connections are lost"},
 	{"loops", "N", NULL, &vy_options.loops, "1", 1, 64, "event loops side by side"},
 	{"connections", "N", NULL, &vy_options.connections, "10000", 1, 1000000, "client connections of each loop"},
