@@ -1,6 +1,7 @@
 /*
- * csrf.c: what the browser says of the page (base/origin.h) decides; where it says nothing, X-CSRF-Token does, which is bound to the
- * session and which only pages that may read our answers know. One that is wrong is refused whatever the browser says.
+ * csrf.c: two witnesses: what the browser says of the page (base/origin.h), which must not be that it is foreign, and X-CSRF-Token, which
+ * is bound to the session and which only pages that may read our answers know. A setting makes do without the token where the browser
+ * vouches.
  *
  * Bodies that an HTML form can send are refused beforehand: with them a browser asks nobody first.
  */
@@ -12,11 +13,26 @@
 #include "base/media.h"
 #include "base/origin.h"
 #include "core/secrets.h"
+#include "core/settings.h"
 #include "http/cors.h"
 
 #define TOKEN_BYTES 32
 
+static bool token_required;
+
+static const VySetting settings[] = {
+	{"vyricon.csrf_token",
+	 "Whether what writes with a session cookie needs X-CSRF-Token even where the browser says that the page is ours.", PGC_SUSET, 0,
+	 PGC_BOOL, &token_required, NULL, true, 0, 0},
+};
+
 static bool token_fits(const VyIdentity *caller, VyStr token);
+
+void
+vy_csrf_init(void)
+{
+	VY_SETTINGS_DEFINE(settings);
+}
 
 bool
 vy_csrf_check(VyRequest *request, VyResponse *response)
@@ -37,11 +53,11 @@ vy_csrf_check(VyRequest *request, VyResponse *response)
 	}
 	whose = vy_origin_judge(vy_request_header(request, "sec-fetch-site"), vy_request_header(request, "origin"),
 							vy_request_header(request, "host"), vy_cors_origins());
-	if (token.p != NULL ? whose != VY_ORIGIN_FOREIGN && token_fits(request->caller, token) : whose == VY_ORIGIN_OURS)
+	if (token.p != NULL ? whose != VY_ORIGIN_FOREIGN && token_fits(request->caller, token) : whose == VY_ORIGIN_OURS && !token_required)
 		return true;
 	vy_refuse(
 		request, response, 403, "VYCSR", "the request may come from another site", NULL,
-		"Call from a page of this origin or of one in vyricon.cors_origins, or send X-CSRF-Token with what GET /auth/v1/cookie answers.");
+		"Call from a page of this origin or of one in vyricon.cors_origins, and send X-CSRF-Token with what GET /auth/v1/cookie answers.");
 	return false;
 }
 

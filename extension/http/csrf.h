@@ -9,4 +9,6 @@
 /* False: the response holds the refusal. What was not identified by a cookie passes, and so does what only reads. */
 bool vy_csrf_check(VyRequest *request, VyResponse *response);
 
+void vy_csrf_init(void);
+
 #endif

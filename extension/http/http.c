@@ -14,6 +14,7 @@
 #include "core/settings.h"
 #include "core/shm.h"
 #include "http/cors.h"
+#include "http/csrf.h"
 #include "http/dev.h"
 #include "http/dispatch.h"
 #include "http/docs.h"
@@ -66,6 +67,7 @@ vy_http_init(void)
 	VY_SETTINGS_DEFINE(settings);
 	vy_request_settings_init();
 	vy_cors_init();
+	vy_csrf_init();
 	vy_idempotency_init();
 	VY_ROUTES_ADD(routes);
 	RegisterXactCallback(on_xact_end, NULL);

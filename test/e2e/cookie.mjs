@@ -11,6 +11,7 @@ let page;
 let server;
 let ours;
 let neighbour;
+let csrf;
 
 // What the page, which is of this origin, can see of an answer.
 const from = (origin, target, options = {}) => page.evaluate(async ([target, options]) => {
@@ -23,7 +24,7 @@ const from = (origin, target, options = {}) => page.evaluate(async ([target, opt
 }, [target, options]).then((got) => { assert.equal(new URL(page.url()).origin, origin); return got; });
 
 const words = () => sql('SELECT coalesce(string_agg(word, \',\' ORDER BY id), \'\') FROM public.cookie_notes');
-const write = (word) => ({ method: 'POST', credentials: 'include', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ word }) });
+const write = (word, token) => ({ method: 'POST', credentials: 'include', headers: { 'content-type': 'application/json', ...(token ? { 'x-csrf-token': token } : {}) }, body: JSON.stringify({ word }) });
 
 before(async () => {
   sql(`CREATE TABLE public.cookie_notes (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id uuid NOT NULL DEFAULT auth.uid(), word text);
@@ -53,13 +54,15 @@ test('a page gives its token and gets a cookie that no script sees', async () =>
   const got = await from(ours, '/auth/v1/cookie', { method: 'POST', headers: { authorization: `Bearer ${token}` } });
   assert.equal(got.status, 200, got.body);
   assert.equal(JSON.parse(got.body).user_id, guide);
+  csrf = JSON.parse(got.body).csrf_token;
   assert.equal(await page.evaluate(() => document.cookie), '');
   const [cookie] = await page.context().cookies(ours);
   assert.deepEqual([cookie.name, cookie.value, cookie.httpOnly, cookie.secure, cookie.sameSite, cookie.path], ['__Host-vyricon', token, true, true, 'Lax', '/']);
 });
 
 test('with it the page reads and writes as its user', async () => {
-  const made = await from(ours, '/rest/v1/cookie_notes', write('own'));
+  assert.equal((await from(ours, '/rest/v1/cookie_notes', write('without the token'))).status, 403);
+  const made = await from(ours, '/rest/v1/cookie_notes', write('own', csrf));
   assert.equal(made.status, 201, made.body);
   const rows = await from(ours, '/rest/v1/cookie_notes');
   assert.deepEqual(JSON.parse(rows.body).map(({ user_id, word }) => [user_id, word]), [[guide, 'own']]);
@@ -68,7 +71,7 @@ test('with it the page reads and writes as its user', async () => {
 test('a neighbour\'s page, to which the browser gives the cookie too, cannot write', async () => {
   await page.goto(neighbour.origin);
   const target = `${ours}/rest/v1/cookie_notes`;
-  await from(neighbour.origin, target, write('fetched'));
+  for (const token of [undefined, 'guessed', csrf]) await from(neighbour.origin, target, write('fetched', token));
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'])
     await from(neighbour.origin, target, { ...write('simple'), mode: 'no-cors', headers: { 'content-type': type } });
   // a Blob without a type is sent without a Content-Type, and so without a preflight
@@ -99,7 +102,7 @@ test('nor can it read; when its origin is listed it can do both', async () => {
   try {
     sql('SELECT pg_reload_conf()');
     let made;
-    while ((made = await from(neighbour.origin, target, write('listed'))).type === 'error' || made.status !== 201);
+    while ((made = await from(neighbour.origin, target, write('listed', csrf))).type === 'error' || made.status !== 201);
     const rows = await from(neighbour.origin, target, { credentials: 'include' });
     assert.deepEqual(JSON.parse(rows.body).map(({ word }) => word), ['own', 'listed']);
   } finally {
@@ -110,7 +113,7 @@ test('nor can it read; when its origin is listed it can do both', async () => {
 
 test('the page takes the cookie back and is nobody again', async () => {
   await page.goto(`${ours}/`);
-  assert.equal((await from(ours, '/auth/v1/cookie', { method: 'DELETE' })).status, 204);
+  assert.equal((await from(ours, '/auth/v1/cookie', { method: 'DELETE', headers: { 'x-csrf-token': csrf } })).status, 204);
   assert.deepEqual(await page.context().cookies(ours), []);
   assert.equal((await from(ours, '/rest/v1/cookie_notes', write('nobody'))).status, 401);
 });

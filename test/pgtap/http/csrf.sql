@@ -1,6 +1,6 @@
 -- A session in a cookie: who it is, and what only the user's own pages may do with it.
 BEGIN;
-SELECT plan(67);
+SELECT plan(75);
 CREATE TABLE public.csrf_notes (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id uuid NOT NULL DEFAULT auth.uid(), word text);
 SELECT vyricon.expose('public.csrf_notes', owner => 'user_id');
 CREATE FUNCTION public.csrf_whoami() RETURNS text LANGUAGE sql STABLE AS $$ SELECT coalesce(auth.email(), 'nobody') $$;
@@ -16,6 +16,9 @@ CREATE FUNCTION test.cookie(VARIADIC pairs text[]) RETURNS jsonb LANGUAGE sql AS
 CREATE FUNCTION test.who(headers jsonb) RETURNS text LANGUAGE sql AS
 $$ SELECT status || ' ' || coalesce(json #>> '{}', '') FROM test.call('GET', '/rest/v1/rpc/csrf_whoami', NULL::text, headers) WHERE status = 200
    UNION ALL SELECT status || ' ' || (json ->> 'message') FROM test.call('GET', '/rest/v1/rpc/csrf_whoami', NULL::text, headers) WHERE status <> 200 $$;
+
+-- What the browser says is enough in the first half; the token is needed beside it in the second, as it is by default.
+SET LOCAL vyricon.csrf_token = off;
 
 -- Who a cookie makes its sender.
 SELECT is(test.who(headers), want, name) FROM (VALUES
@@ -105,6 +108,18 @@ SELECT is((SELECT status FROM test.call('POST', '/rest/v1/rpc/csrf_whoami', '{}'
 SELECT is((SELECT status FROM test.call('GET', '/rest/v1/csrf_notes', NULL::text, test.cookie('__Host-vyricon=' || :'token') || '{"sec-fetch-site":"cross-site"}')), 200, 'reading changes nothing, and other sites cannot see the answer');
 SELECT is((SELECT count(*) FROM public.csrf_notes), (SELECT count(*) FROM public.csrf_notes WHERE user_id = '11111111-1111-4111-8111-111111111111'), 'every row that was written is the cookie''s user''s');
 SELECT is((SELECT count(*) FROM public.csrf_notes), 6::bigint, 'and only what was meant was written');
+
+RESET vyricon.csrf_token;
+SELECT is(test.write(test.cookie('__Host-vyricon=' || :'token') || headers), want, 'security item 55: with both witnesses asked, ' || name) FROM (VALUES
+  ('{"sec-fetch-site":"same-origin"}'::jsonb, '403 VYCSR', 'a page of ours without a token'),
+  ('{"origin":"https://api.example.com"}', '403 VYCSR', 'our origin without a token'),
+  (jsonb_build_object('sec-fetch-site', 'same-origin', 'x-csrf-token', :'got_json'::jsonb ->> 'csrf_token'), '201', 'a page of ours with the right token'),
+  (jsonb_build_object('origin', 'https://api.example.com', 'x-csrf-token', :'got_json'::jsonb ->> 'csrf_token'), '201', 'our origin with the right token'),
+  (jsonb_build_object('x-csrf-token', :'got_json'::jsonb ->> 'csrf_token'), '201', 'the right token, where the browser says nothing'),
+  (jsonb_build_object('sec-fetch-site', 'cross-site', 'x-csrf-token', :'got_json'::jsonb ->> 'csrf_token'), '403 VYCSR', 'another site with the right token'),
+  ('{"sec-fetch-site":"same-origin","x-csrf-token":"wrong"}', '403 VYCSR', 'a page of ours with a wrong token')
+) AS t(headers, want, name);
+SELECT is(test.write(jsonb_build_object('authorization', 'Bearer ' || :'token')), '201', 'security item 55: a token in the Authorization header needs neither');
 
 SELECT * FROM finish();
 ROLLBACK;
