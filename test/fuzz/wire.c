@@ -4,29 +4,13 @@
  */
 #include "base/wire.h"
 
+#include "../unit/same_wire.h"
 #include "fuzz.h"
 
 #define MAX_HEADERS 8
 
 static char large[65536 + 256];
 static uint8_t scratch[256];
-
-static bool
-same_headers(const VyHeader *a, size_t na, const VyHeader *b, size_t nb)
-{
-	for (size_t i = 0; na == nb && i < na; i++)
-		if (!vy_str_eq(a[i].name, b[i].name) || !vy_str_eq(a[i].value, b[i].value))
-			return false;
-	return na == nb;
-}
-
-static bool
-same_request(const VyWireRequest *a, const VyWireRequest *b)
-{
-	return a->peer.family == b->peer.family && memcmp(a->peer.addr, b->peer.addr, sizeof(a->peer.addr)) == 0 &&
-		   vy_str_eq(a->method, b->method) && vy_str_eq(a->target, b->target) && vy_str_eq(a->body, b->body) &&
-		   same_headers(a->headers, a->nheaders, b->headers, b->nheaders);
-}
 
 static void
 request_bytes(const uint8_t *in, size_t n)
