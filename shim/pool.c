@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "base/pace.h"
 #include "base/textarray.h"
 
 #define READ_BACKENDS 4
@@ -75,7 +76,7 @@ dequeue(VyPool *pool, VyLane lane)
 	queue->first = request->next;
 	if (!queue->first)
 		queue->last = NULL;
-	queue->each_ns += ((pool->loop->now_us - queue->left_us) * 1000 - queue->each_ns) / 32;
+	queue->each_ns = vy_pace(queue->each_ns, (pool->loop->now_us - queue->left_us) * 1000);
 	queue->left_us = pool->loop->now_us;
 	queue->n--;
 	pool->nqueued--;
@@ -367,10 +368,7 @@ vy_pool_new(VyLoop *loop)
 	pool->loop = loop;
 	pool->nbackends = (int) vy_options.pool;
 	for (int i = 0; i < pool->nbackends; i++)
-	{
-		pool->backends[i].pool = pool;
-		pool->backends[i].fd = -1;
-	}
+		pool->backends[i] = (VyBackend){.pool = pool, .fd = -1};
 	return pool;
 }
 

@@ -175,6 +175,8 @@ vy_serve(const char *command, const char *argument)
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 	mallopt(M_ARENA_MAX, (int) vy_options.loops);
 	raise_file_limit();
+	/* to wake this program must not interrupt a statement that runs: it goes on when a processor is free, with more answers at once */
+	sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
 	if (!vy_selftest() || !open_loops(&port) || !vy_loop_watch_signals(loops[0], signals))
 		return 1;
 	for (int i = 1; i < vy_options.loops; i++)

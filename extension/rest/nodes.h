@@ -197,9 +197,10 @@ void vy_rest_answer_type(VyRest *rest);
 bool vy_rest_answer_page(VyRest *rest, int64 rows, int64 total);
 int64 vy_rest_page_limit(const VyRest *rest);
 
-/* checks.c, cost.c */
+/* checks.c, cost.c, prefetch.c */
 void vy_rest_checks_init(void);
 void vy_rest_cost_init(void);
+void vy_rest_prefetch_init(void);
 
 /* The handlers. */
 void vy_rest_read(VyRequest *request, VyResponse *response);

@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "executor/instrument.h"
 #include "executor/spi.h"
 #include "parser/parse_param.h"
 #include "storage/proc.h"
@@ -34,6 +35,7 @@ typedef struct SavedPlan
 	Oid role;
 	bool recent; /* since the clock's hand passed */
 	int running;
+	bool warm; /* the last run found every page in shared buffers */
 	LocalTransactionId used_by;
 	SPIPlanPtr plan;
 	int nparams;
@@ -73,6 +75,7 @@ vy_rest_run(const VyRestSql *sql, VyRestShape shape, StringInfo out)
 	SavedPlan *plan;
 	bool once;
 	int result;
+	int64 read_before = pgBufferUsage.shared_blks_read;
 	uint64 rows;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
@@ -95,7 +98,10 @@ vy_rest_run(const VyRestSql *sql, VyRestShape shape, StringInfo out)
 	plan->running = 1;
 	options.params = bind(plan, sql);
 	options.dest = destination(plan, shape, out);
+	vy_rest_warm = plan->warm ? MyProc->lxid : InvalidLocalTransactionId;
 	result = SPI_execute_plan_extended(plan->plan, &options);
+	vy_rest_warm = InvalidLocalTransactionId;
+	plan->warm = pgBufferUsage.shared_blks_read == read_before;
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(result));
 	rows = SPI_processed;

@@ -16,6 +16,9 @@ typedef enum VyRestShape
 /* Runs as the current user, appends to out (NULL for VY_REST_NOTHING), returns the number of rows. */
 uint64 vy_rest_run(const VyRestSql *sql, VyRestShape shape, StringInfo out);
 
+/* prefetch.c: the transaction whose running statement found all its pages in shared buffers the last time. */
+extern LocalTransactionId vy_rest_warm;
+
 /* The planner's estimate of the statement's rows. */
 int64 vy_rest_estimate(const VyRestSql *sql);
 

@@ -51,6 +51,7 @@ vy_rest_init(void)
 	VY_ROUTES_ADD(routes);
 	vy_rest_checks_init();
 	vy_rest_cost_init();
+	vy_rest_prefetch_init();
 }
 
 static void

@@ -52,6 +52,15 @@ after(async () => {
 // The shim's connections that are open now.
 const backends = () => sql("SELECT pid FROM pg_stat_activity WHERE usename = 'vyricon_shim'").split('\n').filter(Boolean).map(Number);
 
+// SCHED_BATCH: being woken does not interrupt who runs (proc(5): the 41st field of stat; 3).
+test('neither the shim nor a backend that serves it interrupts the other when it is woken', async () => {
+  const policy = (pid) => Number(readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/.*\)/s, '').trim().split(' ')[38]);
+  assert.equal((await fetch(`${url}/rest/v1/e2e_pages?select=id&limit=1`)).status, 200);
+  assert.equal(policy(shim.pid), 3);
+  assert.ok(backends().some((pid) => policy(pid) === 3));
+  assert.equal(policy(process.pid), 0);
+});
+
 test('an answer over vyricon.max_answer is refused while it is built', async () => {
   assert.equal(sql('SHOW vyricon.max_answer'), '32MB');
   const answer = await fetch(`${url}/rest/v1/e2e_pages`);
