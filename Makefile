@@ -14,7 +14,7 @@ PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server 2>/dev/null) -Ie
 	-DPGDLLEXPORT='__attribute__((visibility("default")))'
 VY_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-declaration-after-statement -fvisibility=hidden
 PG_CFLAGS = $(VY_CFLAGS)
-SHLIB_LINK = -lcrypto
+SHLIB_LINK = -lcrypto -lcurl
 
 EXTRA_CLEAN = build/vyricon build/shim build/steps.inc $(DATA_built)
 

@@ -19,9 +19,12 @@ static const struct
 	VyJobState end;
 	bool doubtful; /* may have had its effect, whatever later attempts say */
 } rules[VY_OUTCOMES] = {
-	[VY_OUTCOME_NOT_SENT] = {AGAIN, VY_JOB_FAILED, false},  [VY_OUTCOME_DONE] = {END, VY_JOB_DONE, false},
-	[VY_OUTCOME_REFUSED] = {END, VY_JOB_FAILED, false},     [VY_OUTCOME_LATER] = {AGAIN, VY_JOB_FAILED, false},
-	[VY_OUTCOME_ERROR] = {AGAIN_IF_REPEATABLE, VY_JOB_FAILED, false}, [VY_OUTCOME_LOST] = {AGAIN_IF_REPEATABLE, VY_JOB_UNKNOWN, true},
+	[VY_OUTCOME_NOT_SENT] = {AGAIN, VY_JOB_FAILED, false},
+	[VY_OUTCOME_DONE] = {END, VY_JOB_DONE, false},
+	[VY_OUTCOME_REFUSED] = {END, VY_JOB_FAILED, false},
+	[VY_OUTCOME_LATER] = {AGAIN, VY_JOB_FAILED, false},
+	[VY_OUTCOME_ERROR] = {AGAIN_IF_REPEATABLE, VY_JOB_UNKNOWN, true},
+	[VY_OUTCOME_LOST] = {AGAIN_IF_REPEATABLE, VY_JOB_UNKNOWN, true},
 };
 
 static const char *const state_names[VY_JOB_STATES] = {
@@ -47,16 +50,10 @@ vy_job_fate(const VyJobTry *job, VyOutcome outcome, const VyBackoff *backoff, in
 	VyJobFate fate = {rules[outcome].end, job->doubtful || rules[outcome].doubtful, 0};
 
 	if (rules[outcome].next == AGAIN_IF_REPEATABLE && !job->repeatable)
-	{
-		fate.state = VY_JOB_UNKNOWN;
-		fate.doubtful = true;
 		return fate;
-	}
-	if (rules[outcome].next == END)
-		return fate;
-	if (job->attempts >= job->max_attempts)
+	if (rules[outcome].next == END || job->attempts >= job->max_attempts)
 	{
-		if (fate.doubtful)
+		if (fate.state == VY_JOB_FAILED && fate.doubtful)
 			fate.state = VY_JOB_UNKNOWN;
 		return fate;
 	}
@@ -75,15 +72,18 @@ vy_job_state_name(VyJobState state)
 	return state_names[state];
 }
 
-/* 408, 425, 429 and 503 say that the request was not processed; other errors of the server say nothing of the kind. */
+/*
+ * 408, 425 and 429 say that the request was not processed. Errors of the server say nothing of the kind, 503 neither: some proxies answer
+ * it when the server behind them broke in the middle. 303 is the answer to a request that was processed.
+ */
 VyOutcome
 vy_job_http_outcome(unsigned status)
 {
 	if (status >= 200 && status < 300)
 		return VY_OUTCOME_DONE;
-	if (status == 408 || status == 425 || status == 429 || status == 503)
+	if (status == 408 || status == 425 || status == 429)
 		return VY_OUTCOME_LATER;
-	return status >= 300 && status < 500 ? VY_OUTCOME_REFUSED : VY_OUTCOME_ERROR;
+	return status >= 300 && status < 500 && status != 303 ? VY_OUTCOME_REFUSED : VY_OUTCOME_ERROR;
 }
 
 VyOutcome

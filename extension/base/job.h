@@ -35,7 +35,7 @@ typedef enum VyOutcome
 typedef struct VyJobTry
 {
 	bool repeatable; /* the peer takes the same key twice as once */
-	bool doubtful; /* an earlier attempt was lost */
+	bool doubtful; /* an earlier attempt may have had the effect */
 	int attempts; /* with this one */
 	int max_attempts;
 } VyJobTry;

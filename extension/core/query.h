@@ -11,7 +11,7 @@
 #include "core/core.h"
 #include "executor/spi.h"
 
-#define VY_QUERY_MAX_ARGS 8
+#define VY_QUERY_MAX_ARGS 16
 
 typedef struct VyQuery
 {

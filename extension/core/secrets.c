@@ -33,6 +33,8 @@
 #define TAG_BYTES 16
 #define OVERHEAD (1 + NONCE_BYTES + TAG_BYTES)
 #define FINGERPRINT_BYTES 16
+#define MAX_NAME 200
+#define MAX_USER_SECRET 8192
 
 /* What is bound to a ciphertext: table, column and name, so that it opens in its own place only. */
 #define PLACE "vyricon.secrets|value|"
@@ -76,6 +78,24 @@ void
 vy_secrets_init(void)
 {
 	VY_SETTINGS_DEFINE(settings);
+}
+
+VY_FUNCTION(vyricon_set_secret)
+{
+	char *name = vy_user_secret(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	text *value = PG_GETARG_TEXT_PP(1);
+
+	if (strlen(name) > MAX_NAME || VARSIZE_ANY_EXHDR(value) == 0 || VARSIZE_ANY_EXHDR(value) > MAX_USER_SECRET)
+		ereport(ERROR, (errcode(ERRCODE_VY_INVALID),
+						errmsg("a secret's name has at most %d bytes, its value 1 to %d", MAX_NAME, MAX_USER_SECRET)));
+	vy_secret_put(name, (const uint8 *) VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+	PG_RETURN_VOID();
+}
+
+char *
+vy_user_secret(const char *name)
+{
+	return psprintf("user/%s", name);
 }
 
 void

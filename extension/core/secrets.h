@@ -10,6 +10,9 @@
 
 #include "core/core.h"
 
+/* The name in the table of what vyricon.set_secret() stores, so that nobody names one of the platform's; in the current context. */
+char *vy_user_secret(const char *name);
+
 /* Stores or replaces; the caller wipes its own copy. */
 void vy_secret_put(const char *name, const uint8 *value, size_t n);
 

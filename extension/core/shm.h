@@ -13,7 +13,7 @@
 
 #define VY_SHM_WORKERS 32
 
-/* One database's worker; guarded by VyShm.lock. */
+/* One database's worker; guarded by VyShm.lock, but for bell and latch, which are rung without it. */
 typedef struct VyShmWorker
 {
 	Oid database; /* InvalidOid: free */
@@ -24,6 +24,8 @@ typedef struct VyShmWorker
 	uint64 runs; /* batches done, for vyricon.stat_workers */
 	TimestampTz last_run;
 	TimestampTz not_before; /* no start before this time */
+	pg_atomic_uint32 bell; /* 1: a job was committed that the worker has not looked for */
+	Latch *latch; /* the worker's, in shared memory too; NULL: it does not run */
 } VyShmWorker;
 
 #define VY_SHM_LIMITS 7

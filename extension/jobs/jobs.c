@@ -11,6 +11,8 @@
 #include "utils/timestamp.h"
 
 #include "core/settings.h"
+#include "jobs/dispatcher.h"
+#include "jobs/outbox.h"
 #include "jobs/purge.h"
 #include "jobs/worker.h"
 
@@ -37,6 +39,8 @@ static const VySetting settings[] = {
 static const VyJob jobs[] = {
 	{"purge", vy_purge_run, &purge_period},
 };
+
+static const VyJobKind *const kinds[] = {&vy_http_kind};
 
 static void on_transaction_end(XactEvent event, void *arg);
 static void run_in_transaction(const VyJob *job);
@@ -84,6 +88,12 @@ vy_jobs_init(void)
 {
 	VY_SETTINGS_DEFINE(settings);
 	vy_jobs_add(jobs, lengthof(jobs));
+	vy_job_kinds_add(kinds, lengthof(kinds));
+	vy_enqueue_init();
+	vy_manage_init();
+	vy_outbox_init();
+	vy_transfer_init();
+	vy_dispatcher_init();
 	RegisterXactCallback(on_transaction_end, NULL);
 	vy_leave_init();
 	if (process_shared_preload_libraries_in_progress)

@@ -31,6 +31,9 @@ void vy_jobs_set_home(VyHome (*look)(void));
 /* This database has an installation of its own: once the transaction commits, its worker is started. */
 void vy_jobs_start_at_commit(void);
 
+/* A copy begins to live on its own: what the original had to send waits for vyricon.retry(). Returns how many jobs. */
+uint64 vy_jobs_park(void);
+
 void vy_jobs_init(void);
 
 #endif

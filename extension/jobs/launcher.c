@@ -50,7 +50,7 @@ vyricon_launcher_main(Datum arg __attribute__((unused)))
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	pgstat_report_appname("vyricon launcher");
 	attach();
-	while (vy_worker_wait(start_what_is_due()))
+	while (vy_worker_wait(start_what_is_due(), -1))
 		;
 	proc_exit(0);
 }

@@ -27,7 +27,15 @@ VY_QUERY(purge_idempotency_keys,
 				"ORDER BY k.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
 		 .expect = SPI_OK_DELETE);
 
+/* Those that failed, or of which nobody knows, wait for somebody to look at them. */
+VY_QUERY(purge_jobs,
+		 .sql = "DELETE FROM vyricon.jobs WHERE id = ANY (ARRAY("
+				"SELECT j.id FROM vyricon.jobs AS j WHERE j.finished_at < now() - interval '7 days' AND j.state IN ('done', 'cancelled') "
+				"ORDER BY j.finished_at LIMIT 1000 FOR UPDATE SKIP LOCKED))",
+		 .expect = SPI_OK_DELETE);
+
 static VyQuery *const purges[] = {
+	&purge_jobs,
 	&purge_idempotency_keys,
 	&purge_api_keys,
 	&purge_signing_keys,

@@ -7,6 +7,7 @@
 #include "jobs/worker.h"
 
 #include "access/xact.h"
+#include "jobs/dispatcher.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -17,11 +18,15 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+/* Jobs that nobody rang for: a prepared transaction that committed, a row that was locked when it was due. */
+#define LOOK_MS 60000
+
 static VyShmWorker *my_place;
 
 static bool take_place(Oid database);
 static void give_up_place(int code, Datum arg);
 static VyHome look_around(void);
+static bool still_home(void);
 static void work(void);
 static void on_terminate(SIGNAL_ARGS);
 
@@ -81,6 +86,7 @@ take_place(Oid database)
 	if (my_place != NULL && my_place->pid == 0 && my_place->holds == 0)
 	{
 		my_place->pid = MyProcPid;
+		my_place->latch = MyLatch;
 		my_place->wanted = false;
 		before_shmem_exit(give_up_place, (Datum) 0);
 	}
@@ -95,6 +101,7 @@ give_up_place(int code, Datum arg __attribute__((unused)))
 {
 	LWLockAcquire(vy_shm->lock, LW_EXCLUSIVE);
 	my_place->pid = 0;
+	my_place->latch = NULL;
 	if (code != 0)
 	{
 		my_place->wanted = true;
@@ -121,22 +128,39 @@ look_around(void)
 	return home;
 }
 
-/* Looks before each round: DROP EXTENSION, a restore over the database or a changed root key end the work. */
+/* Before jobs are looked for: DROP EXTENSION, a restore over the database or a changed root key end the work. */
+static bool
+still_home(void)
+{
+	VyHome home = look_around();
+
+	if (home == VY_HOME_HERE)
+		return true;
+	LWLockAcquire(vy_shm->lock, LW_EXCLUSIVE);
+	my_place->copy = home == VY_HOME_COPY;
+	my_place->wanted = false;
+	LWLockRelease(vy_shm->lock);
+	return false;
+}
+
 static void
 work(void)
 {
-	while (vy_worker_wait(vy_jobs_run_due(my_place)))
-	{
-		VyHome home = look_around();
+	TimestampTz looked = 0;
+	long wait;
 
-		if (home == VY_HOME_HERE)
-			continue;
-		LWLockAcquire(vy_shm->lock, LW_EXCLUSIVE);
-		my_place->copy = home == VY_HOME_COPY;
-		my_place->wanted = false;
-		LWLockRelease(vy_shm->lock);
-		return;
-	}
+	do
+	{
+		TimestampTz now = GetCurrentTimestamp();
+		bool look = pg_atomic_exchange_u32(&my_place->bell, 0) != 0 || TimestampDifferenceExceeds(looked, now, LOOK_MS);
+
+		if (look && !still_home())
+			break;
+		looked = look ? now : looked;
+		wait = vy_jobs_run_due(my_place);
+		wait = Min(wait, vy_dispatcher_turn(look));
+	} while (vy_worker_wait(wait, vy_dispatcher_fd()));
+	vy_dispatcher_leave();
 }
 
 void
@@ -156,10 +180,12 @@ on_terminate(SIGNAL_ARGS)
 }
 
 bool
-vy_worker_wait(long ms)
+vy_worker_wait(long ms, int fd)
 {
+	int wake = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH | (fd >= 0 ? WL_SOCKET_READABLE : 0);
+
 	if (!ShutdownRequestPending)
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, PG_WAIT_EXTENSION);
+		(void) WaitLatchOrSocket(MyLatch, wake, fd >= 0 ? fd : PGINVALID_SOCKET, ms, PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	if (ShutdownRequestPending)
 		return false;

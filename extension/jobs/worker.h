@@ -18,8 +18,8 @@ void vy_launcher_wake(void);
 /* SIGTERM and SIGHUP as both processes take them, then unblocks signals. */
 void vy_worker_signals(void);
 
-/* Waits for a latch, at most ms milliseconds, and does what signals asked for; false: leave. */
-bool vy_worker_wait(long ms);
+/* Waits for the latch or for fd (-1: none) to be readable, at most ms milliseconds, and does what signals asked for; false: leave. */
+bool vy_worker_wait(long ms, int fd);
 
 /* What the worker or a foreground caller finds in this database. */
 VyHome vy_jobs_home(void);
@@ -28,6 +28,11 @@ VyHome vy_jobs_home(void);
 long vy_jobs_run_due(VyShmWorker *place);
 
 void vy_launcher_init(void);
+void vy_enqueue_init(void);
+void vy_manage_init(void);
+
+/* The worker of this database looks for jobs once this transaction has committed. */
+void vy_ring_at_commit(void);
 void vy_leave_init(void);
 
 #endif

@@ -14,6 +14,7 @@
 #include "core/attempt.h"
 #include "core/query.h"
 #include "core/secrets.h"
+#include "jobs/jobs.h"
 #include "setup/setup.h"
 
 typedef struct Installation
@@ -79,11 +80,15 @@ vy_installation_record(bool adopt, StringInfo report)
 	bool first = !read_row(&row);
 	bool here = !first && matches(&row, present_fingerprint());
 	Datum version = CStringGetTextDatum(VY_VERSION);
+	uint64 parked;
 
 	if (first || (adopt && !here))
 	{
 		write_row(vy_root_key_fingerprint(true));
 		appendStringInfoString(report, first ? "installed\n" : "adopted: jobs run here from now on\n");
+		parked = first ? 0 : vy_jobs_park();
+		if (parked > 0)
+			appendStringInfo(report, UINT64_FORMAT " jobs of the original are parked: vyricon.retry() sends one\n", parked);
 		here = true;
 	}
 	vy_query_run(&write_version, &version, NULL);

@@ -10,6 +10,10 @@ INSERT INTO vyricon.custom_routes (method, pattern, function_schema, function_na
   SELECT 'GET', '/route/' || n, 'public', 'f' || n, 'jsonb' FROM generate_series(1, 100000) AS n;
 INSERT INTO vyricon.rate_limits (method, pattern, per, rate) SELECT '*', '/limit/' || n, 'address', '1/s' FROM generate_series(1, 100000) AS n;
 INSERT INTO vyricon.idempotency_keys SELECT 'user ' || n % 1000, 'key ' || n, '', 200, '{}', '', now() + n * interval '1 second' FROM generate_series(1, 100000) AS n;
+INSERT INTO vyricon.jobs (kind, state, repeatable, max_attempts, run_at, lease_until, finished_at, role_name, subject, key, idempotency_key, request)
+  SELECT 'http', (ARRAY['queued', 'done', 'in_flight', 'failed'])[1 + n % 4], true, 5, now() + n * interval '1 second', now() + n * interval '1 minute',
+         CASE n % 4 WHEN 1 THEN now() - n * interval '1 minute' END, 'postgres', 'subject ' || n % 1000, 'key ' || n, 'vyr_' || n, ''
+    FROM generate_series(1, 100000) AS n;
 INSERT INTO auth.users (email, role, is_sso_user, created_at, phone)
   SELECT 'user' || n || '@many.example', 'authenticated', n % 10 = 0, now() - n * interval '1 minute', n FROM generate_series(1, 100000) AS n;
 INSERT INTO auth.api_keys (kind, name, hash, prefix, expires_at)

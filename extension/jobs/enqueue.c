@@ -1,0 +1,192 @@
+/*
+ * enqueue.c: vyricon.enqueue(): a row in the caller's transaction, and a ring of the worker's doorbell when that commits.
+ *
+ * The request is encoded here, once, and gets its idempotency key here: every attempt sends the same bytes.
+ */
+#include "jobs/jobs.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#include "auth/identity.h"
+#include "base/field.h"
+#include "base/json.h"
+#include "core/query.h"
+#include "core/shm.h"
+#include "jobs/kind.h"
+#include "jobs/worker.h"
+
+#define MAX_REQUEST (1024 * 1024)
+#define MAX_NAME 255
+
+typedef enum Argument
+{
+	KIND,
+	PAYLOAD,
+	RUN_AT,
+	KEY,
+	SUBJECT,
+	PRIORITY
+} Argument;
+
+VY_QUERY(put_job,
+		 .sql = "INSERT INTO vyricon.jobs (kind, repeatable, max_attempts, run_at, role_name, user_id, claims, subject, key, priority,"
+				" secret_name, request, idempotency_key)"
+				" VALUES ($1, $2, $3, COALESCE($4, now()), $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+				" ON CONFLICT (key, kind, role_name, (COALESCE(user_id, ''))) WHERE key IS NOT NULL DO NOTHING RETURNING id",
+		 .nargs = 13,
+		 .types = {TEXTOID, BOOLOID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT2OID, TEXTOID, BYTEAOID,
+				   TEXTOID},
+		 .expect = SPI_OK_INSERT_RETURNING);
+
+VY_QUERY(find_job,
+		 .sql = "SELECT id, request = $5 AND secret_name IS NOT DISTINCT FROM $6 FROM vyricon.jobs"
+				" WHERE key = $1 AND kind = $2 AND role_name = $3 AND COALESCE(user_id, '') = COALESCE($4, '')",
+		 .nargs = 6, .types = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID, TEXTOID}, .expect = SPI_OK_SELECT);
+
+static bool ring;
+
+static Datum optional_name(FunctionCallInfo fcinfo, Argument argument, const char *what, bool *isnull);
+static bytea *encode(const VyWireRequest *request);
+static Datum make_key(void);
+static void set_text(Datum *value, bool *isnull, const char *text, size_t n);
+static Datum id_of(const Datum *args, const bool *nulls);
+static void on_transaction_end(XactEvent event, void *arg);
+
+VY_FUNCTION(vyricon_enqueue)
+{
+	const VyIdentity *caller = vy_identity_current();
+	VyJobDraft draft = {0};
+	const VyJobKind *kind;
+	char *payload;
+	char *role;
+	Datum args[13];
+	bool nulls[13] = {false};
+	Datum id;
+	bool isnull;
+
+	if (PG_ARGISNULL(KIND) || PG_ARGISNULL(PAYLOAD))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("kind and payload must not be null")));
+	kind = vy_job_kind_find(text_to_cstring(PG_GETARG_TEXT_PP(KIND)));
+	if (kind == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_VY_NOT_FOUND), errmsg("there is no such kind of job"), errhint("Kinds are: %s.", vy_job_kind_names())));
+	payload = JsonbToCString(NULL, &PG_GETARG_JSONB_P(PAYLOAD)->root, VARSIZE_ANY_EXHDR(PG_GETARG_JSONB_P(PAYLOAD)));
+	if (vy_json_kind(vy_cstr(payload)) != VY_JSON_OBJECT)
+		ereport(ERROR, (errcode(ERRCODE_VY_INVALID), errmsg("the job's payload is not an object")));
+	kind->build(&draft, vy_cstr(payload));
+
+	role = caller != NULL ? pstrdup(caller->role_name) : GetUserNameFromId(GetUserId(), false);
+	args[0] = CStringGetTextDatum(kind->name);
+	args[1] = BoolGetDatum(draft.repeatable);
+	args[2] = Int32GetDatum(kind->max_attempts);
+	args[3] = PG_GETARG_DATUM(RUN_AT);
+	nulls[3] = PG_ARGISNULL(RUN_AT);
+	args[4] = CStringGetTextDatum(role);
+	set_text(&args[5], &nulls[5], caller != NULL ? caller->user_id.p : NULL, caller != NULL ? caller->user_id.n : 0);
+	set_text(&args[6], &nulls[6], caller != NULL ? caller->claims.p : NULL, caller != NULL ? caller->claims.n : 0);
+	args[7] = optional_name(fcinfo, SUBJECT, "subject", &nulls[7]);
+	args[8] = optional_name(fcinfo, KEY, "key", &nulls[8]);
+	args[9] = Int16GetDatum(PG_ARGISNULL(PRIORITY) ? 0 : (int16) Max(Min(PG_GETARG_INT32(PRIORITY), 1), -1));
+	set_text(&args[10], &nulls[10], draft.secret_name, draft.secret_name != NULL ? strlen(draft.secret_name) : 0);
+	args[11] = PointerGetDatum(encode(&draft.request));
+	args[12] = make_key();
+	if (!vy_query_row(&put_job, args, nulls, 1, &id, &isnull))
+		id = id_of(args, nulls);
+	vy_ring_at_commit();
+	PG_RETURN_DATUM(id);
+}
+
+void
+vy_ring_at_commit(void)
+{
+	ring = true;
+}
+
+void
+vy_enqueue_init(void)
+{
+	RegisterXactCallback(on_transaction_end, NULL);
+}
+
+static Datum
+optional_name(FunctionCallInfo fcinfo, Argument argument, const char *what, bool *isnull)
+{
+	*isnull = PG_ARGISNULL(argument);
+	if (*isnull)
+		return (Datum) 0;
+	if (VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(argument)) < 1 || VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(argument)) > MAX_NAME)
+		ereport(ERROR, (errcode(ERRCODE_VY_INVALID), errmsg("a job's %s has 1 to %d bytes", what, MAX_NAME)));
+	return PG_GETARG_DATUM(argument);
+}
+
+static Datum
+make_key(void)
+{
+	uint8 bytes[16];
+	char text[4 + 2 * sizeof(bytes) + 1] = "vyr_";
+
+	if (!pg_strong_random(bytes, sizeof(bytes)))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("no random bytes for a job's key")));
+	vy_field_hex(text + 4, bytes, sizeof(bytes));
+	return CStringGetTextDatum(text);
+}
+
+static void
+set_text(Datum *value, bool *isnull, const char *text, size_t n)
+{
+	*isnull = text == NULL;
+	*value = text != NULL ? PointerGetDatum(cstring_to_text_with_len(text, (int) n)) : (Datum) 0;
+}
+
+static bytea *
+encode(const VyWireRequest *request)
+{
+	size_t n = vy_wire_request_size(request);
+	bytea *packed;
+
+	if (n > MAX_REQUEST)
+		ereport(ERROR, (errcode(ERRCODE_VY_TOO_LARGE), errmsg("a job's request has at most %d bytes", MAX_REQUEST)));
+	packed = palloc(VARHDRSZ + n);
+	SET_VARSIZE(packed, VARHDRSZ + n);
+	if (!vy_wire_request_write((uint8_t *) VARDATA(packed), n, request))
+		elog(ERROR, "a request was not encoded");
+	return packed;
+}
+
+/* The job that has this key already; whoever means another one by it made a mistake. */
+static Datum
+id_of(const Datum *args, const bool *nulls)
+{
+	Datum wanted[6] = {args[8], args[0], args[4], args[5], args[11], args[10]};
+	bool wanted_nulls[6] = {false, false, false, nulls[5], false, nulls[10]};
+	Datum found[2];
+	bool isnull[2];
+
+	if (!vy_query_row(&find_job, wanted, wanted_nulls, 2, found, isnull))
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("a job with this key was deleted in this moment")));
+	if (!DatumGetBool(found[1]))
+		ereport(ERROR, (errcode(ERRCODE_VY_CONFLICT), errmsg("there is another job with this key"),
+						errdetail("Job %lld was enqueued with a different payload.", (long long) DatumGetInt64(found[0]))));
+	return found[0];
+}
+
+/* Only the first ring since the worker last looked wakes it. A place that has changed hands meanwhile wakes somebody for nothing. */
+static void
+on_transaction_end(XactEvent event, void *arg __attribute__((unused)))
+{
+	if (!ring || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
+		return;
+	ring = false;
+	if (event != XACT_EVENT_COMMIT || vy_shm == NULL)
+		return;
+	for (int i = 0; i < VY_SHM_WORKERS; i++)
+	{
+		VyShmWorker *place = &vy_shm->workers[i];
+
+		if (place->database == MyDatabaseId && pg_atomic_exchange_u32(&place->bell, 1) == 0 && place->latch != NULL)
+			SetLatch(place->latch);
+	}
+}

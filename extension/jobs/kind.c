@@ -1,0 +1,97 @@
+/*
+ * kind.c: the list of kinds, and reading their payloads.
+ */
+#include "jobs/kind.h"
+
+#include "base/json.h"
+
+#define MAX_KINDS 32
+
+static const VyJobKind *kinds[MAX_KINDS];
+static int nkinds;
+
+void
+vy_job_kinds_add(const VyJobKind *const *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		if (nkinds == MAX_KINDS)
+			elog(ERROR, "too many kinds of jobs");
+		kinds[nkinds++] = rows[i];
+	}
+}
+
+const VyJobKind *
+vy_job_kind_find(const char *name)
+{
+	for (int i = 0; i < nkinds; i++)
+		if (strcmp(kinds[i]->name, name) == 0)
+			return kinds[i];
+	return NULL;
+}
+
+char *
+vy_job_kind_names(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < nkinds; i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", kinds[i]->name);
+	return names.data;
+}
+
+char *
+vy_payload_text(VyStr payload, const char *name, bool required)
+{
+	VyStr value;
+	VyJsonKind kind = vy_json_get(payload, name, &value);
+	char *text;
+
+	if ((kind == VY_JSON_NONE || kind == VY_JSON_NULL) && !required)
+		return NULL;
+	if (kind == VY_JSON_NONE || kind == VY_JSON_NULL)
+		vy_payload_refuse(name, "is missing");
+	if (kind != VY_JSON_STRING)
+		vy_payload_refuse(name, "must be a text");
+	text = palloc(value.n + 1);
+	text[vy_json_unescape(text, value)] = '\0';
+	return text;
+}
+
+bool
+vy_payload_bool(VyStr payload, const char *name, bool otherwise)
+{
+	VyStr value;
+	VyJsonKind kind = vy_json_get(payload, name, &value);
+
+	if (kind == VY_JSON_NONE || kind == VY_JSON_NULL)
+		return otherwise;
+	if (kind != VY_JSON_TRUE && kind != VY_JSON_FALSE)
+		vy_payload_refuse(name, "must be true or false");
+	return kind == VY_JSON_TRUE;
+}
+
+void
+vy_payload_refuse(const char *name, const char *problem)
+{
+	ereport(ERROR, (errcode(ERRCODE_VY_INVALID), errmsg("the job's payload is not valid"), errdetail("\"%s\" %s.", name, problem)));
+}
+
+void
+vy_payload_check_names(VyStr payload, const char *const *names, size_t n)
+{
+	VyJsonIter it = vy_json_iter(payload);
+
+	while (vy_json_next(&it))
+	{
+		char *name = palloc(it.key.n + 1);
+		size_t i = 0;
+
+		name[vy_json_unescape(name, it.key)] = '\0';
+		while (i < n && strcmp(names[i], name) != 0)
+			i++;
+		if (i == n)
+			vy_payload_refuse(name, "is not known to this kind of job");
+	}
+}

@@ -1,0 +1,64 @@
+/*
+ * kind.h: kinds of jobs, as rows: how a payload becomes the request that is kept, how it is sent, and what an answer means.
+ */
+#ifndef VY_KIND_H
+#define VY_KIND_H
+
+#include "base/job.h"
+#include "base/wire.h"
+#include "core/core.h"
+
+typedef struct VyTransfer VyTransfer;
+
+/* What a payload is turned into when it is enqueued. */
+typedef struct VyJobDraft
+{
+	VyWireRequest request; /* what is sent; its strings live as long as the draft */
+	bool repeatable; /* the peer takes the same idempotency key twice as once */
+	const char *secret_name; /* NULL: not signed */
+} VyJobDraft;
+
+/* A claimed job; everything lives in the transfer's context. */
+typedef struct VyJobRow
+{
+	int64 id;
+	VyJobTry attempt;
+	const char *idempotency_key;
+	const char *secret_name; /* NULL: none */
+	VyWireRequest request;
+} VyJobRow;
+
+typedef struct VyJobKind
+{
+	const char *name;
+	int max_attempts;
+	/* payload is a JSON object; raises what the enqueuer should mend. */
+	void (*build)(VyJobDraft *draft, VyStr payload);
+	/* In the transaction that claims: reads what sending needs. May settle the job without the network by setting transfer->outcome. */
+	void (*prepare)(VyTransfer *transfer);
+	/* Outside any transaction, signals blocked: sets the options of transfer->curl. No palloc, no error. */
+	bool (*start)(VyTransfer *transfer);
+	/* What it means that curl ended it with this result (a CURLcode): settles the transfer. Signals are blocked. */
+	void (*end)(VyTransfer *transfer, int result);
+} VyJobKind;
+
+extern const VyJobKind vy_http_kind;
+
+/* A room's rows, registered from its init function. */
+void vy_job_kinds_add(const VyJobKind *const *rows, size_t n);
+
+/* NULL: there is none of that name. */
+const VyJobKind *vy_job_kind_find(const char *name);
+
+/* "http, mail", for a hint. */
+char *vy_job_kind_names(void);
+
+/* Members of a payload; the copies live in the current context. */
+char *vy_payload_text(VyStr payload, const char *name, bool required);
+bool vy_payload_bool(VyStr payload, const char *name, bool otherwise);
+pg_attribute_noreturn() void vy_payload_refuse(const char *name, const char *problem);
+
+/* Refuses a member that is not on the list: a misspelt one would be lost without a word. */
+void vy_payload_check_names(VyStr payload, const char *const *names, size_t n);
+
+#endif
