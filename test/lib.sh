@@ -63,6 +63,13 @@ wait_for() {
 	done
 }
 
+# The system's node where it is new enough, otherwise the one of test/e2e.
+node_bin() {
+	local version
+	version=$(node --version 2>/dev/null | sed 's/v\([0-9]*\).*/\1/' || true)
+	if [ "${version:-0}" -ge 22 ]; then command -v node; else echo "$root/test/e2e/node_modules/.bin/node"; fi
+}
+
 bindir() { "${PG_CONFIG:-pg_config}" --bindir; }
 libdir() { "${PG_CONFIG:-pg_config}" --pkglibdir; }
 

@@ -17,7 +17,7 @@ help:
 	@echo 'make coverage       lines covered by make test, per room'
 	@echo 'make bench          floor, Vyricon and its peers side by side (QUICK=1: 3 minutes)'
 	@echo 'make fuzz           libFuzzer on every parser, valgrind, ThreadSanitizer (FUZZ_SECONDS=600 FUZZ=json,url)'
-	@echo 'make fault          kills, cut connections, a full disk, connection storms, overload (SEED= KILLS=)'
+	@echo 'make fault          kills, cut connections, a full disk, connection storms, overload, jobs (SEED= KILLS= RUNS=)'
 	@echo 'make docs           write build/openapi.json'
 	@echo 'make run            a private cluster with the tours application on http://127.0.0.1:8000 (HOST= PORT= DATA= RESET=1)'
 

@@ -7,6 +7,8 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, rea
 import net from 'node:net';
 import { join } from 'node:path';
 
+export { generator, shuffle } from './random.mjs';
+
 let number = 0;
 let failures = 0;
 
@@ -31,29 +33,8 @@ export async function part(name, body) {
   process.exit(failures > 0 ? 1 : 0);
 }
 
-// mulberry32: a generator whose whole state is the seed.
-export function generator(seed) {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  return { next, below: (n) => Math.floor(next() * n), between: (a, b) => a + next() * (b - a), fork: () => generator(Math.floor(next() * 4294967296)) };
-}
-
 for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]]) process.on(signal, () => process.exit(status));
 process.on('exit', () => { for (const shim of Shim.all) shim.child?.kill('SIGTERM'); });
-
-export function shuffle(list, random) {
-  for (let i = list.length - 1; i > 0; i--) {
-    const j = random.below(i + 1);
-    [list[i], list[j]] = [list[j], list[i]];
-  }
-  return list;
-}
 
 export const seed = Number(process.env.SEED) || (Date.now() % 1000000007);
 
