@@ -1,180 +1,205 @@
 /*
- * outbound.c: URLs of jobs, and special-purpose networks as rows (outbound.h).
+ * outbound.c: what outbound.h says.
  */
 #include "base/outbound.h"
 
-#include "base/peer.h"
+#include "base/field.h"
 
-typedef struct Network
-{
-	uint8_t family;
-	uint8_t bits;
-	uint8_t base[16];
-} Network;
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define NAME_MAX_BYTES 253
 
-/* IPv4 inside IPv6: judged as what it leads to. An IPv4-mapped address is an IPv4 one already (vy_peer_set()). */
-static const struct
-{
-	uint8_t bits;
-	uint8_t at; /* of the four bytes */
-	uint8_t base[12];
-} embedded[] = {
-	{96, 12, {0x00, 0x64, 0xff, 0x9b}},
-	{16, 2, {0x20, 0x02}},
+/* Of https://www.iana.org/assignments/iana-ipv4-special-registry: what is not globally reachable; with 6to4's relays and multicast. */
+static const VyNetwork special4[] = {
+	{{4, {0}}, 8}, /* this network */
+	{{4, {10}}, 8}, /* private */
+	{{4, {100, 64}}, 10}, /* behind a carrier's NAT */
+	{{4, {127}}, 8}, /* loopback */
+	{{4, {169, 254}}, 16}, /* link-local; metadata of clouds */
+	{{4, {172, 16}}, 12}, /* private */
+	{{4, {192, 0, 0}}, 24}, /* protocols */
+	{{4, {192, 0, 2}}, 24}, /* documentation */
+	{{4, {192, 88, 99}}, 24}, /* 6to4 relays */
+	{{4, {192, 168}}, 16}, /* private */
+	{{4, {198, 18}}, 15}, /* benchmarks */
+	{{4, {198, 51, 100}}, 24}, /* documentation */
+	{{4, {203, 0, 113}}, 24}, /* documentation */
+	{{4, {224}}, 4}, /* multicast */
+	{{4, {240}}, 4}, /* reserved, and broadcast */
 };
 
-static const Network special[] = {
-	{4, 8, {0}},
-	{4, 8, {10}},
-	{4, 10, {100, 64}},
-	{4, 8, {127}},
-	{4, 16, {169, 254}},
-	{4, 12, {172, 16}},
-	{4, 24, {192, 0, 0}},
-	{4, 24, {192, 0, 2}},
-	{4, 24, {192, 88, 99}},
-	{4, 16, {192, 168}},
-	{4, 15, {198, 18}},
-	{4, 24, {198, 51, 100}},
-	{4, 24, {203, 0, 113}},
-	{4, 4, {224}},
-	{4, 4, {240}},
-	{6, 96, {0}}, /* unspecified, loopback, IPv4-compatible */
-	{6, 48, {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}},
-	{6, 64, {0x01}},
-	{6, 23, {0x20, 0x01}},
-	{6, 32, {0x20, 0x01, 0x0d, 0xb8}},
-	{6, 20, {0x3f, 0xff}},
-	{6, 16, {0x5f, 0x00}},
-	{6, 7, {0xfc}},
-	{6, 10, {0xfe, 0x80}},
-	{6, 10, {0xfe, 0xc0}},
-	{6, 8, {0xff}},
+/*
+ * IANA gives public addresses out of this network only. Outside are ::/128, ::1, IPv4 in ::/96, 64:ff9b:1::/48 (local translation),
+ * 100::/64 (discard), 5f00::/16 (segment routing), fc00::/7 (private), fe80::/10 (link-local), fec0::/10 (site-local), ff00::/8
+ * (multicast).
+ */
+static const VyNetwork public6 = {{6, {0x20}}, 3};
+
+/* Of the IPv6 registry: what lies inside. */
+static const VyNetwork special6[] = {
+	{{6, {0x20, 0x01}}, 23}, /* protocols; Teredo, which carries an IPv4 address */
+	{{6, {0x20, 0x01, 0x0d, 0xb8}}, 32}, /* documentation */
+	{{6, {0x20, 0x02}}, 16}, /* 6to4, which carries an IPv4 address */
+	{{6, {0x3f, 0xff}}, 20}, /* documentation */
 };
 
-static bool fail(const char **problem, const char *words);
-static bool take_authority(VyStr authority, VyOutboundUrl *out, const char **problem);
-static bool take_port(VyStr text, unsigned *port);
-static bool host_ok(VyStr host);
-static bool has_prefix(const uint8_t *address, const uint8_t *base, int bits);
-
-bool
-vy_outbound_url(VyStr url, VyOutboundUrl *out, const char **problem)
-{
-	size_t start;
-	size_t end;
-
-	if (url.n > VY_OUTBOUND_MAX_URL)
-		return fail(problem, "it is longer than 2048 bytes");
-	for (size_t i = 0; i < url.n; i++)
-		if (url.p[i] <= ' ' || url.p[i] > '~' || strchr("\\\"<>^`{|}#", url.p[i]))
-			return fail(problem, "it holds a character that a URL does not have, or a fragment");
-	out->tls = vy_str_starts(url, "https://");
-	if (!out->tls && !vy_str_starts(url, "http://"))
-		return fail(problem, "it begins neither with https:// nor with http://");
-	start = out->tls ? 8 : 7;
-	for (end = start; end < url.n && url.p[end] != '/' && url.p[end] != '?'; end++)
-		;
-	out->port = out->tls ? 443 : 80;
-	out->target = vy_str(url.p + end, url.n - end);
-	return take_authority(vy_str(url.p + start, end - start), out, problem);
-}
+/* 64:ff9b::/96: a NAT64 gateway sends on to the IPv4 address in the last four bytes. */
+static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
 
 bool
 vy_outbound_public(const VyPeer *address)
 {
+	bool translated = address->family == 6 && memcmp(address->addr, nat64, sizeof(nat64)) == 0;
+	VyPeer peer;
+
 	if (address->family != 4 && address->family != 6)
 		return false;
-	for (size_t i = 0; address->family == 6 && i < sizeof(embedded) / sizeof(embedded[0]); i++)
-		if (has_prefix(address->addr, embedded[i].base, embedded[i].bits))
-		{
-			VyPeer inner;
+	vy_peer_set(&peer, translated ? 4 : address->family, translated ? address->addr + sizeof(nat64) : address->addr);
+	if (peer.family == 4)
+		return !vy_networks_have(special4, LENGTH(special4), &peer);
+	return vy_networks_have(&public6, 1, &peer) && !vy_networks_have(special6, LENGTH(special6), &peer);
+}
 
-			vy_peer_set(&inner, 4, address->addr + embedded[i].at);
-			return vy_outbound_public(&inner);
-		}
-	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++)
-		if (special[i].family == address->family && has_prefix(address->addr, special[i].base, special[i].bits))
-			return false;
-	return true;
+/* Cuts what stands before any of the marks off the front of *rest, or all of it. */
+static VyStr
+cut_before(VyStr *rest, const char *marks)
+{
+	VyStr part = vy_str(rest->p, 0);
+
+	while (part.n < rest->n && memchr(marks, rest->p[part.n], strlen(marks)) == NULL)
+		part.n++;
+	*rest = part.n < rest->n ? vy_str(rest->p + part.n, rest->n - part.n) : vy_str(NULL, 0);
+	return part;
 }
 
 static bool
-fail(const char **problem, const char *words)
+is_digit(char c)
 {
-	*problem = words;
-	return false;
+	return c >= '0' && c <= '9';
 }
 
 static bool
-take_authority(VyStr authority, VyOutboundUrl *out, const char **problem)
+label_ok(VyStr label)
 {
-	size_t end = 0;
-	bool brackets = authority.n > 0 && authority.p[0] == '[';
-
-	if (memchr(authority.p, '@', authority.n))
-		return fail(problem, "it names a user");
-	while (end < authority.n && authority.p[end] != (brackets ? ']' : ':'))
-		end++;
-	if (brackets)
+	for (size_t i = 0; i < label.n; i++)
 	{
-		VyPeer address;
+		char c = vy_ascii_lower(label.p[i]);
+		bool inside = i > 0 && i + 1 < label.n;
 
-		out->host = vy_str(authority.p + 1, end > 0 ? end - 1 : 0);
-		if (end == authority.n || !memchr(out->host.p, ':', out->host.n) || !vy_peer_parse(&address, out->host))
-			return fail(problem, "its IPv6 address is not valid");
-		end++;
-	}
-	else
-		out->host = vy_str(authority.p, end);
-	if (!brackets && !host_ok(out->host))
-		return fail(problem, "its host is not a name or an address in the usual form");
-	if (end < authority.n && (authority.p[end] != ':' || !take_port(vy_str(authority.p + end + 1, authority.n - end - 1), &out->port)))
-		return fail(problem, "its port is not valid");
-	return true;
-}
-
-static bool
-take_port(VyStr text, unsigned *port)
-{
-	*port = 0;
-	for (size_t i = 0; i < text.n; i++)
-	{
-		if (text.p[i] < '0' || text.p[i] > '9' || *port > 65535)
+		if (!(c >= 'a' && c <= 'z') && !is_digit(c) && c != '_' && !(c == '-' && inside))
 			return false;
-		*port = *port * 10 + (unsigned) (text.p[i] - '0');
 	}
-	return *port >= 1 && *port <= 65535;
+	return label.n > 0 && label.n <= 63;
 }
 
-/* Labels of letters, digits, '-' and '_'; when the last one begins with a digit it is an address, and then a dotted quad. */
+/* Labels of at most 63 letters, digits, '-' (inside) and '_' between single dots. */
 static bool
-host_ok(VyStr host)
+name_ok(VyStr name)
 {
-	size_t label = 0;
-	VyPeer address;
+	VyStr rest = name;
 
-	if (host.n == 0 || host.n > 253)
+	if (name.n == 0 || !label_ok(cut_before(&rest, ".")))
 		return false;
-	for (size_t i = 0; i < host.n; i++)
+	while (rest.n > 0)
 	{
-		char c = host.p[i];
-
-		if (c == '.' && (i == label || i + 1 == host.n))
-			return false;
-		if (c == '.')
-			label = i + 1;
-		else if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_') || i - label >= 63)
+		rest = vy_str(rest.p + 1, rest.n - 1);
+		if (!label_ok(cut_before(&rest, ".")))
 			return false;
 	}
-	return host.p[label] < '0' || host.p[label] > '9' || (vy_peer_parse(&address, host) && address.family == 4);
+	return true;
 }
 
+/* Resolvers take a name for a number when its last label is one: 127.1, 0x7f.1, 0177.0.0.1, 2130706433. */
 static bool
-has_prefix(const uint8_t *address, const uint8_t *base, int bits)
+looks_numeric(VyStr name)
 {
-	int left = bits % 8;
+	size_t start = name.n;
+	size_t digits = 0;
 
-	return memcmp(address, base, (size_t) bits / 8) == 0 &&
-		   (left == 0 || ((address[bits / 8] ^ base[bits / 8]) & (0xff << (8 - left)) & 0xff) == 0);
+	while (start > 0 && name.p[start - 1] != '.')
+	{
+		start--;
+		digits += is_digit(name.p[start]) ? 1 : 0;
+	}
+	return digits == name.n - start || (name.n - start >= 2 && name.p[start] == '0' && vy_ascii_lower(name.p[start + 1]) == 'x');
+}
+
+/* NULL, or the problem with the host at the front of *authority, which is cut off. */
+static const char *
+read_host(VyOutboundUrl *out, VyStr *authority)
+{
+	out->address = (VyPeer){0};
+	if (authority->n > 0 && authority->p[0] == '[')
+	{
+		out->host = cut_before(authority, "]");
+		if (authority->n == 0)
+			return "host in an unclosed bracket";
+		*authority = vy_str(authority->p + 1, authority->n - 1);
+		out->host = vy_str(out->host.p + 1, out->host.n - 1);
+		if (out->host.n == 0 || !memchr(out->host.p, ':', out->host.n) || !vy_peer_parse(&out->address, out->host))
+			return "bad IPv6 address";
+		return NULL;
+	}
+	out->host = cut_before(authority, ":");
+	if (out->host.n == 0)
+		return "no host";
+	if (out->host.n > NAME_MAX_BYTES || !name_ok(out->host))
+		return "bad host name";
+	if (looks_numeric(out->host) && !vy_peer_parse(&out->address, out->host))
+		return "host that is neither a name nor an IPv4 address of four numbers";
+	return NULL;
+}
+
+/* Of ":8080", or of nothing. */
+static bool
+read_port(VyOutboundUrl *out, VyStr text)
+{
+	size_t port = out->https ? 443 : 80;
+
+	if (text.n > 0 && (text.p[0] != ':' || text.n > 6 || !vy_field_length(vy_str(text.p + 1, text.n - 1), &port)))
+		return false;
+	out->port = (uint16_t) port;
+	return port > 0 && port <= UINT16_MAX;
+}
+
+/* NULL, or the problem. */
+static const char *
+read_url(VyOutboundUrl *out, VyStr url)
+{
+	VyStr rest = url;
+	VyStr scheme = cut_before(&rest, ":");
+	VyStr authority;
+	const char *problem;
+
+	if (url.n > VY_OUTBOUND_URL_MAX)
+		return "longer than 2048 bytes";
+	if (!vy_field_target_ok(url) || (url.n > 0 && memchr(url.p, '\\', url.n)))
+		return "character that a URL cannot have";
+	out->https = vy_str_same(scheme, VY_STR("https"));
+	if ((!out->https && !vy_str_same(scheme, VY_STR("http"))) || !vy_str_starts(rest, "://"))
+		return "not an absolute http or https URL";
+	rest = vy_str(rest.p + 3, rest.n - 3);
+	if (rest.n > 0 && memchr(rest.p, '#', rest.n))
+		return "fragment in the URL";
+	authority = cut_before(&rest, "/?");
+	if (authority.n > 0 && memchr(authority.p, '@', authority.n))
+		return "user name in the URL";
+	problem = read_host(out, &authority);
+	if (problem != NULL)
+		return problem;
+	if (!read_port(out, authority))
+		return "bad port";
+	if (rest.n > 0 && rest.p[0] == '?')
+		return "query without a path";
+	out->target = rest.n > 0 ? rest : VY_STR("/");
+	return NULL;
+}
+
+bool
+vy_outbound_url(VyStr url, VyOutboundUrl *out, const char **problem)
+{
+	const char *found = read_url(out, url);
+
+	if (found != NULL)
+		*problem = found;
+	return found == NULL;
 }

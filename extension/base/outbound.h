@@ -1,28 +1,29 @@
 /*
- * outbound.h: what may be called from inside: URLs of jobs, and addresses that are somebody's private business.
+ * outbound.h: what may be called from inside: the URL of a job, and the addresses that its host may have.
+ *
+ * A URL is refused whenever another parser or a resolver might read it otherwise. The address is judged after the name was resolved, and
+ * it is this address that must be connected to: a name may have another one the next time.
  */
 #ifndef VY_OUTBOUND_H
 #define VY_OUTBOUND_H
 
-#include "base/wire.h"
+#include "base/peer.h"
 
-#define VY_OUTBOUND_MAX_URL 2048
+#define VY_OUTBOUND_URL_MAX 2048
 
 typedef struct VyOutboundUrl
 {
-	bool tls;
-	VyStr host; /* without brackets */
-	unsigned port;
-	VyStr target; /* path and query; may be empty */
+	bool https;
+	VyStr host; /* as it is written; an IPv6 address without its brackets */
+	VyPeer address; /* of a host that is an address; family 0: it is a name */
+	uint16_t port;
+	VyStr target; /* path and query */
 } VyOutboundUrl;
 
-/*
- * An absolute http or https URL as every parser reads it: no user, fragment, backslash, space or byte beyond ASCII; a host that ends like a
- * number is a dotted quad, so that no resolver takes "127.1" or "0x7f.1" for an address that we did not see. False: *problem says why.
- */
+/* An absolute http or https URL. problem: a short phrase for an error message, set when it is refused. */
 VY_MUST_CHECK bool vy_outbound_url(VyStr url, VyOutboundUrl *out, const char **problem);
 
-/* False for every special-purpose address (IANA registries, RFC 6890): loopback, private, link-local, multicast, documentation ... */
+/* Is it an address of the public Internet? Not so of any special-purpose network (RFC 6890 and the registries of IANA). */
 bool vy_outbound_public(const VyPeer *address);
 
 #endif

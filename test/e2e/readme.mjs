@@ -42,6 +42,7 @@ const promises = [
     assert.deepEqual([made[0].user_id, made[0].body], ['11111111-1111-4111-8111-111111111111', 'by cookie']);
     assert.equal(refused.code, 'VYCSR');
   }],
+  ['sql', (out) => assert.match(out, /^\d+\n(.*\n)?http\|queued\|1$/m)],
   ['pgtap', (out) => assert.deepEqual(out.match(/^(not )?ok|^1\.\..*/gm), ['1..2', 'ok', 'ok'])],
 ];
 
@@ -52,7 +53,7 @@ before(async () => {
 
 after(async () => {
   await rm(script, { force: true });
-  const { status, err } = await psql('DROP TABLE IF EXISTS public.notes; DROP SCHEMA test CASCADE; DROP EXTENSION pgtap;');
+  const { status, err } = await psql('DELETE FROM vyricon.jobs; DROP TABLE IF EXISTS public.notes; DROP SCHEMA test CASCADE; DROP EXTENSION pgtap;');
   assert.equal(status, 0, err);
 });
 

@@ -15,7 +15,7 @@ const sql = (text, database) => psql(text, database).lines;
 before(() => {
   sql('CREATE DATABASE scale', url.href);
   sql(`CREATE EXTENSION vyricon; SELECT FROM vyricon.setup();
-    CREATE TABLE public.tours (id int PRIMARY KEY, title text, price int, seats int);
+    CREATE TABLE public.tours (id int PRIMARY KEY, title text, price int, seats int) WITH (autovacuum_enabled = off);
     INSERT INTO public.tours SELECT n, 'Tour ' || n, n, n FROM generate_series(1, 1000) AS n;
     -- Immutable, so it is called when a statement is planned, and only then.
     CREATE FUNCTION public.say_planned(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE NOTICE 'planned'; RETURN $1; END $$;
