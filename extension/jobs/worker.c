@@ -21,6 +21,9 @@
 /* Jobs that nobody rang for: a prepared transaction that committed, a row that was locked when it was due. */
 #define LOOK_MS 60000
 
+/* Commits come faster than looks are worth: those of this time are one look. The first after a pause is not kept waiting. */
+#define GATHER_MS 2
+
 static VyShmWorker *my_place;
 
 static bool take_place(Oid database);
@@ -152,13 +155,16 @@ work(void)
 	do
 	{
 		TimestampTz now = GetCurrentTimestamp();
-		bool look = pg_atomic_exchange_u32(&my_place->bell, 0) != 0 || TimestampDifferenceExceeds(looked, now, LOOK_MS);
+		bool gathered = TimestampDifferenceExceeds(looked, now, GATHER_MS);
+		bool look = gathered && (pg_atomic_exchange_u32(&my_place->bell, 0) != 0 || TimestampDifferenceExceeds(looked, now, LOOK_MS));
 
 		if (look && !still_home())
 			break;
 		looked = look ? now : looked;
 		wait = vy_jobs_run_due(my_place);
 		wait = Min(wait, vy_dispatcher_turn(look));
+		if (pg_atomic_read_u32(&my_place->bell) != 0)
+			wait = Min(wait, GATHER_MS);
 	} while (vy_worker_wait(wait, vy_dispatcher_fd()));
 	vy_dispatcher_leave();
 }
