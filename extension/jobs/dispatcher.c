@@ -78,6 +78,7 @@ vy_dispatcher_turn(bool look)
 	return Min(until(timer_at), nin_flight < max_in_flight ? until(next_at) : LONGEST_WAIT_MS);
 }
 
+/* SIGTERM is pending, and would end the transaction that records: a peer's answer must not be lost to it. */
 void
 vy_dispatcher_leave(void)
 {
@@ -92,7 +93,9 @@ vy_dispatcher_leave(void)
 		run_events();
 		take_ended();
 	}
+	HOLD_INTERRUPTS();
 	record_ended();
+	RESUME_INTERRUPTS();
 }
 
 static void

@@ -1,14 +1,17 @@
 // Jobs from commit to peer: sent once, never inside a transaction, repeated only where that is safe, and never to a private address.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 const database = process.env.DATABASE_URL;
 const sql = (text, url = database) => execFileSync('psql', ['-qXAt', '-v', 'ON_ERROR_STOP=1', url], { input: text, encoding: 'utf8' }).trim();
+// While it runs, this process goes on being the peer.
+const sqlMeanwhile = (text, url = database) => promisify(execFile)('psql', ['-qXAt', '-v', 'ON_ERROR_STOP=1', url, '-c', text]);
 const lines = (text) => sql(text).split('\n').filter(Boolean);
 const seen = []; // what arrived, in order
 const answers = {}; // by path: (request, response, nth delivery of its key) => void
@@ -189,23 +192,38 @@ test('security item 49: no private address is called, by number or by name, and 
   set({ outbound_networks: settings.outbound_networks });
 });
 
-test('a copy of the database, rename and DROP EXTENSION work while the worker is busy, and nothing is lost or sent twice', async () => {
-  answers['/busy-while'] = async (_, response) => { await sleep(200); response.end(); };
-  const admin = Object.assign(new URL(database), { pathname: '/template1' }).href;
-  const own = Object.assign(new URL(database), { pathname: '/jobs_busy' }).href;
-  sql('CREATE DATABASE jobs_busy', admin);
-  sql('CREATE EXTENSION vyricon; SELECT vyricon.setup();', own);
-  const ids = sql(`SELECT vyricon.enqueue('http', '{"url":"${url}/busy-while","idempotent":true}') FROM generate_series(1, 40)`, own).split('\n');
-  await until(() => seen.some((request) => request.path === '/busy-while'), 10, () => 'nothing arrived');
-  sql('CREATE DATABASE jobs_copy TEMPLATE jobs_busy', admin);
-  sql('ALTER DATABASE jobs_busy RENAME TO jobs_renamed', admin);
-  const renamed = Object.assign(new URL(database), { pathname: '/jobs_renamed' }).href;
-  const left = () => sql("SELECT count(*) FROM vyricon.jobs WHERE state <> 'done'", renamed);
-  await until(() => left() === '0', 20, () => sql('SELECT state, problem, count(*) FROM vyricon.jobs GROUP BY 1, 2', renamed));
-  assert.equal(new Set(seen.filter((request) => request.path === '/busy-while').map((request) => request.key)).size, ids.length);
-  sql('DROP EXTENSION vyricon CASCADE', renamed);
-  sql('DROP DATABASE jobs_renamed', admin);
-  sql('DROP DATABASE jobs_copy', admin);
+const other = (name) => Object.assign(new URL(database), { pathname: `/${name}` }).href;
+const arrivals = (path) => seen.filter((request) => request.path === path);
+
+async function busyDatabase(name, path, jobs, more = {}) {
+  answers[path] = async (_, response) => { await sleep(400); response.end('had it'); };
+  sql(`CREATE DATABASE ${name}`, other('template1'));
+  sql('CREATE EXTENSION vyricon; SELECT vyricon.setup();', other(name));
+  const payload = JSON.stringify({ url: url + path, ...more });
+  sql(`SELECT vyricon.enqueue('http', '${payload}') FROM generate_series(1, ${jobs})`, other(name));
+  await until(() => arrivals(path).length > 0, 10, () => 'nothing arrived');
+}
+
+test('a copy of the database and rename work while the worker is busy; what was in flight ends, is recorded, and is sent once', async () => {
+  await busyDatabase('jobs_busy', '/busy-while', 40);
+  await sqlMeanwhile('CREATE DATABASE jobs_copy TEMPLATE jobs_busy', other('template1'));
+  await sqlMeanwhile('ALTER DATABASE jobs_busy RENAME TO jobs_renamed', other('template1'));
+  const left = () => sql("SELECT count(*) FROM vyricon.jobs WHERE state IN ('queued', 'in_flight')", other('jobs_renamed'));
+  await until(() => left() === '0', 20, left);
+  assert.equal(sql('SELECT state, count(*), max(attempts), coalesce(min(answer), min(problem)) FROM vyricon.jobs GROUP BY state', other('jobs_renamed')), 'done|40|1|had it');
+  assert.equal(arrivals('/busy-while').length, 40);
+  sql('DROP DATABASE jobs_renamed', other('template1'));
+  sql('DROP DATABASE jobs_copy', other('template1'));
+});
+
+test('DROP EXTENSION and DROP DATABASE work while jobs are in flight', async () => {
+  await busyDatabase('jobs_dropped', '/while-extension', 5);
+  await sqlMeanwhile('DROP EXTENSION vyricon CASCADE', other('jobs_dropped'));
+  assert.equal(sql("SELECT count(*) FROM pg_extension WHERE extname = 'vyricon'", other('jobs_dropped')), '0');
+  sql('DROP DATABASE jobs_dropped', other('template1'));
+  await busyDatabase('jobs_dropped', '/while-database', 5);
+  await sqlMeanwhile('DROP DATABASE jobs_dropped', other('template1'));
+  assert.equal(sql("SELECT count(*) FROM pg_database WHERE datname = 'jobs_dropped'"), '0');
 });
 
 test('a copy with 100 pending jobs sends nothing until it is adopted, and then only what is asked for', async () => {
