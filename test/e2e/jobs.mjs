@@ -3,8 +3,12 @@ import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -226,23 +230,53 @@ test('DROP EXTENSION and DROP DATABASE work while jobs are in flight', async () 
   assert.equal(sql("SELECT count(*) FROM pg_database WHERE datname = 'jobs_dropped'"), '0');
 });
 
-test('a copy with 100 pending jobs sends nothing until it is adopted, and then only what is asked for', async () => {
-  const admin = Object.assign(new URL(database), { pathname: '/template1' }).href;
-  const [own, copy] = ['jobs_origin', 'jobs_branch'].map((name) => Object.assign(new URL(database), { pathname: `/${name}` }).href);
-  sql('CREATE DATABASE jobs_origin', admin);
-  sql('CREATE EXTENSION vyricon; SELECT vyricon.setup();', own);
-  const ids = sql(`SELECT vyricon.enqueue('http', '{"url":"${url}/of-copy"}', now() + interval '3 seconds') FROM generate_series(1, 100)`, own).split('\n');
-  sql('CREATE DATABASE jobs_branch TEMPLATE jobs_origin', admin);
-  sql('DROP DATABASE jobs_origin', admin);
-  const state = () => sql("SELECT coalesce((SELECT state FROM vyricon.stat_workers WHERE datname = 'jobs_branch'), 'none')", copy);
-  await until(() => sql('SELECT clock_timestamp() > max(run_at) FROM vyricon.jobs', copy) === 't' && state() === 'copy', 30, state);
-  assert.ok(!seen.some((request) => request.path === '/of-copy'));
-  assert.match(sql('SELECT vyricon.setup(adopt => true)', copy), /100 jobs of the original are parked/);
-  await until(() => state() === 'running', 20, state);
-  sql(`SELECT vyricon.retry(${ids[0]})`, copy);
-  await until(() => sql("SELECT count(*) FROM vyricon.jobs WHERE state = 'done'", copy) === '1', 20, () => sql('SELECT * FROM vyricon.stat_jobs', copy));
-  assert.equal(seen.filter((request) => request.path === '/of-copy').length, 1);
-  sql('DROP DATABASE jobs_branch', admin);
+test('a template branch and a restored dump with 100 pending jobs send nothing until adopted, and then only what is asked for', async () => {
+  sql('CREATE DATABASE jobs_origin', other('template1'));
+  sql('CREATE EXTENSION vyricon; SELECT vyricon.setup();', other('jobs_origin'));
+  const ids = sql(`SELECT vyricon.enqueue('http', '{"url":"${url}/of-copy"}', now() + interval '5 seconds') FROM generate_series(1, 100)`, other('jobs_origin')).split('\n');
+  const copies = ['jobs_branch', 'jobs_restored'];
+  sql('CREATE DATABASE jobs_branch TEMPLATE jobs_origin', other('template1'));
+  sql('CREATE DATABASE jobs_restored', other('template1'));
+  execFileSync('bash', ['-euc', 'set -o pipefail; "$PG_BINDIR/pg_dump" "$0" | psql -qX -v ON_ERROR_STOP=1 "$1" >/dev/null', other('jobs_origin'), other('jobs_restored')]);
+  sql('DROP DATABASE jobs_origin', other('template1'));
+  const state = (name) => sql(`SELECT coalesce((SELECT state FROM vyricon.stat_workers WHERE datname = '${name}'), 'none')`, other(name));
+  const count = (name, condition) => sql(`SELECT count(*) FROM vyricon.jobs WHERE ${condition}`, other(name));
+  for (const name of copies) {
+    await until(() => count(name, 'run_at < clock_timestamp()') === '100', 30, () => count(name, 'run_at < clock_timestamp()'));
+    assert.throws(() => sql("SELECT vyricon.run_job('purge')", other(name)), /no job runs in a database/);
+  }
+  await until(() => state('jobs_branch') === 'copy', 30, () => state('jobs_branch'));
+  assert.equal(arrivals('/of-copy').length, 0);
+  for (const [n, name] of copies.entries()) {
+    assert.match(sql('SELECT vyricon.setup(adopt => true)', other(name)), /100 jobs of the original are parked/);
+    await until(() => state(name) === 'running', 20, () => state(name));
+    sql(`SELECT vyricon.retry(${ids[0]})`, other(name));
+    await until(() => count(name, "state = 'done'") === '1', 20, () => sql('SELECT * FROM vyricon.stat_jobs', other(name)));
+    assert.equal(arrivals('/of-copy').length, n + 1);
+    sql(`DROP DATABASE ${name}`, other('template1'));
+  }
+});
+
+test('security item 78: a peer whose certificate nobody vouches for, or with TLS 1.1, gets nothing of the request, and the job waits', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vyricon-tls-'));
+  const [key, cert] = ['key', 'cert'].map((name) => join(folder, name));
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  let requests = 0;
+  let shaken = 0;
+  for (const [version, problem] of [['TLSv1.3', /certificate/], ['TLSv1.1', /SSL connect error/]]) {
+    const tls = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert), minVersion: version === 'TLSv1.1' ? 'TLSv1' : version, maxVersion: version, ciphers: 'DEFAULT:@SECLEVEL=0' }, (_, response) => { requests++; response.end(); });
+    tls.on('connection', () => { shaken++; });
+    tls.listen(0, '127.0.0.1');
+    await once(tls, 'listening');
+    const id = sql(`SELECT vyricon.enqueue('http', '{"url":"https://localhost:${tls.address().port}/","body":"secret"}')`);
+    await until(() => job(id).attempts >= 2, 10, () => JSON.stringify(job(id)));
+    assert.match(job(id).problem, problem);
+    await until(() => sql(`SELECT vyricon.cancel(${id})`) === 't' || job(id).state === 'cancelled', 5, () => JSON.stringify(job(id)));
+    tls.close();
+  }
+  rmSync(folder, { recursive: true });
+  assert.ok(shaken >= 4);
+  assert.equal(requests, 0);
 });
 
 test('a signed webhook has the headers of Standard Webhooks, signed with the time of the attempt', async () => {
