@@ -88,9 +88,10 @@ consider(Search *search, const VyRoute *rows, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 	{
-		Captures captures = {.n = 0};
+		Captures captures; /* not made zero: what has been captured is counted */
 		size_t literal = 0;
 
+		captures.n = 0;
 		/* Most rows differ in the first letter already. */
 		if (path.n > 1 && rows[i].pattern[1] != path.p[1] && rows[i].pattern[1] != ':' && rows[i].pattern[1] != '*')
 			continue;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* The value of a header line in [head, end), or NULL. */
+/* The value of a header line in [head, end), or NULL; name is in lower case. */
 static const char *
 header(const char *head, const char *end, const char *name)
 {
@@ -19,7 +19,7 @@ header(const char *head, const char *end, const char *name)
 		line = memchr(line, '\n', (size_t) (end - line));
 		if (!line)
 			return NULL;
-		if (strncasecmp(line + 1, name, len) == 0 && line[1 + len] == ':')
+		if ((line[1] | ' ') == name[0] && strncasecmp(line + 1, name, len) == 0 && line[1 + len] == ':')
 			return line + 2 + len + strspn(line + 2 + len, " ");
 	}
 	return NULL;

@@ -1,6 +1,7 @@
 /*
  * bench.mjs: floor, Vyricon and its peers in one interleaved run: in every round each target does every workload once, in an order that turns,
- * so that a noisy neighbour hits all of them; ratios are taken within a round, and their median counts.
+ * so that a noisy neighbour hits all of them; ratios are taken within a round, and their median counts. Rounds are short and many, since
+ * what disturbs a machine lasts for seconds: two seconds side by side see more of the same machine than four.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
@@ -17,7 +18,7 @@ const chosen = (list, variable) => list.filter((name) => !process.env[variable] 
 const names = chosen(Object.keys(targets), 'TARGETS');
 const works = chosen(Object.keys(workloads), 'WORKLOADS');
 const settings = {
-  rounds: Number(process.env.ROUNDS) || (quick ? 3 : 5), seconds: quick ? 1 : 4, latency_seconds: quick ? 1 : 4, connections: 32, quick,
+  rounds: Number(process.env.ROUNDS) || (quick ? 3 : 9), seconds: quick ? 1 : 2, latency_seconds: quick ? 1 : 4, connections: 32, quick,
   users: 1000, rows: 100000, tokens: 'HS256, one per user, in rotation; verified tokens are cached by Vyricon and Fastify',
   logs: 'off: vyricon serve --log off, Fastify logger: false, Next.js has no request log in production',
   processes: 'one server process per target; all on the Unix socket of one cluster',

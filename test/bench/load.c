@@ -25,6 +25,7 @@
 
 #include "answer.h"
 #include "histogram.h"
+#include "text.h"
 
 #define SECOND 1000000000LL
 #define DRAIN (5 * SECOND) /* an answer later than this after the end is an error */
@@ -55,12 +56,17 @@ typedef enum Problem
 static const char *const problem_names[NPROBLEMS] = {"ok", "refused", "status", "length", "id", "owner", "connection", "late"};
 static const char *const workload_names[] = {"one", "list", "create", "static"};
 
+/*
+ * What the generator spends is taken from the machine that the server runs on, so all that can be written once is: the header and the
+ * members that an answer must have are kept as text.
+ */
 typedef struct User
 {
-	char *id;
-	char *token;
+	Text authorization; /* a header line */
+	Text owner; /* the value of "user_id", with its quotes */
 	long *rows; /* the rows this user owns, ascending */
 	int nrows;
+	Text newest[LIST_ROWS]; /* their ids as text, the newest first */
 } User;
 
 typedef struct Connection
@@ -95,6 +101,8 @@ static struct
 } opt = {.connections = 32, .seconds = 1, .workload_name = "", .path = "/", .status = 200, .length = -1, .seed = 1};
 
 static uint64_t random_state;
+static Template request_line;
+static Template request_body;
 static User *users;
 static int nusers;
 static Connection *conns;
@@ -153,6 +161,7 @@ read_users(const char *tokens, const char *ids)
 	FILE *f = fopen(tokens, "r");
 	char id[64];
 	char token[MAX_REQUEST / 2];
+	char line[MAX_REQUEST];
 	long row;
 	int user;
 
@@ -161,7 +170,10 @@ read_users(const char *tokens, const char *ids)
 	while (fscanf(f, "%63s %4095s", id, token) == 2)
 	{
 		users = realloc(users, (size_t) (nusers + 1) * sizeof *users);
-		users[nusers++] = (User){.id = strdup(id), .token = strdup(token)};
+		snprintf(line, sizeof line, "Authorization: Bearer %s\r\n", token);
+		users[nusers] = (User){.authorization = text_of(line)};
+		snprintf(line, sizeof line, "\"%s\"", id);
+		users[nusers++].owner = text_of(line);
 	}
 	fclose(f);
 	if (!(f = fopen(ids, "r")))
@@ -175,6 +187,12 @@ read_users(const char *tokens, const char *ids)
 		u->rows[u->nrows++] = row;
 	}
 	fclose(f);
+	for (User *u = users; u < users + nusers; u++)
+		for (int i = 0; i < LIST_ROWS && i < u->nrows; i++)
+		{
+			snprintf(line, sizeof line, "%ld", u->rows[u->nrows - 1 - i]);
+			u->newest[i] = text_of(line);
+		}
 }
 
 static void
@@ -202,34 +220,32 @@ reopen(Connection *c)
 	open_connection(c);
 }
 
-/* Copies template to out with mark replaced by value; the end of the copy. */
-static char *
-expand(char *out, const char *template, const char *mark, long value)
+/* What all requests have in common. */
+static void
+write_templates(void)
 {
-	const char *at = strstr(template, mark);
+	char line[MAX_REQUEST];
 
-	if (!at)
-		return stpcpy(out, template);
-	out = mempcpy(out, template, (size_t) (at - template));
-	out += sprintf(out, "%ld", value);
-	return stpcpy(out, at + strlen(mark));
+	snprintf(line, sizeof line, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\n", opt.workload == WORK_CREATE ? "POST" : "GET", opt.path);
+	request_line = split(line, "{id}");
+	request_body = split(opt.body ? opt.body : "", "{n}");
 }
 
 static size_t
 write_request(Connection *c, char *out)
 {
 	char body[MAX_REQUEST / 2];
-	char *p = stpcpy(out, opt.workload == WORK_CREATE ? "POST " : "GET ");
+	char *p = put_template(out, &request_line, c->row);
+	size_t n;
 
-	p = expand(p, opt.path, "{id}", c->row);
-	p = stpcpy(p, " HTTP/1.1\r\nHost: 127.0.0.1\r\n");
 	if (c->user)
-		p = stpcpy(stpcpy(stpcpy(p, "Authorization: Bearer "), c->user->token), "\r\n");
+		p = put_text(p, c->user->authorization);
 	if (opt.workload != WORK_CREATE)
-		return (size_t) (stpcpy(p, "\r\n") - out);
-	expand(body, opt.body, "{n}", c->serial);
-	p += sprintf(p, "Content-Type: application/json\r\nPrefer: return=representation\r\nContent-Length: %zu\r\n\r\n", strlen(body));
-	return (size_t) (stpcpy(p, body) - out);
+		return (size_t) ((char *) mempcpy(p, "\r\n", 2) - out);
+	n = (size_t) (put_template(body, &request_body, c->serial) - body);
+	p = stpcpy(p, "Content-Type: application/json\r\nPrefer: return=representation\r\nContent-Length: ");
+	p = mempcpy(put_number(p, n), "\r\n\r\n", 4);
+	return (size_t) ((char *) mempcpy(p, body, n) - out);
 }
 
 static void
@@ -266,44 +282,46 @@ send_request(Connection *c, int64_t due)
 
 /* Is there a member key (with quotes and colon) at *at or behind it, and has it this value? *at moves behind it. */
 static bool
-member_is(const char **at, const char *end, const char *key, const char *value)
+member_is(const char **at, const char *end, Text key, Text value)
 {
-	const char *p = memmem(*at, (size_t) (end - *at), key, strlen(key));
-	size_t len = strlen(value);
+	const char *p = memmem(*at, (size_t) (end - *at), key.p, key.n);
 
 	if (!p)
 		return false;
-	p += strlen(key);
+	p += key.n;
 	while (p < end && *p == ' ')
 		p++;
-	*at = p + len;
-	return p + len < end && memcmp(p, value, len) == 0 && strchr(",}] ", p[len]);
+	*at = p + value.n;
+	return p + value.n < end && memcmp(p, value.p, value.n) == 0 && strchr(",}] ", p[value.n]);
 }
 
+/* A list is the newest rows of the user; a created row is known by its title. */
 static Problem
 check_rows(const Connection *c, const BenchAnswer *a)
 {
+	static const Text owner_key = {"\"user_id\":", 10};
+	const Text id_key = opt.workload == WORK_CREATE ? (Text){"\"title\":", 8} : (Text){"\"id\":", 5};
 	const char *end = a->body + a->len;
 	const char *id_at = a->body;
 	const char *owner_at = a->body;
 	int want = opt.workload == WORK_LIST ? LIST_ROWS : 1;
-	char owner[80];
-	char id[80];
+	char text[40];
+	char *p = text;
+	Text id = {text, 0};
 
-	snprintf(owner, sizeof owner, "\"%s\"", c->user->id);
+	if (opt.workload == WORK_CREATE)
+		p = mempcpy(put_number(mempcpy(p, "\"Tour ", 6), (unsigned long) c->serial), "\"", 1);
+	else
+		p = put_number(p, (unsigned long) c->row);
+	id.n = (size_t) (p - text);
 	for (int i = 0; i < want; i++)
 	{
-		/* A list is the newest rows of the user; a created row is known by its title. */
-		if (opt.workload == WORK_CREATE)
-			snprintf(id, sizeof id, "\"Tour %ld\"", c->serial);
-		else
-			snprintf(id, sizeof id, "%ld", opt.workload == WORK_LIST ? c->user->rows[c->user->nrows - 1 - i] : c->row);
-		if (!member_is(&id_at, end, opt.workload == WORK_CREATE ? "\"title\":" : "\"id\":", id))
+		if (!member_is(&id_at, end, id_key, opt.workload == WORK_LIST ? c->user->newest[i] : id))
 			return BAD_ID;
-		if (!member_is(&owner_at, end, "\"user_id\":", owner))
+		if (!member_is(&owner_at, end, owner_key, c->user->owner))
 			return BAD_OWNER;
 	}
-	if (memmem(owner_at, (size_t) (end - owner_at), "\"user_id\":", 10))
+	if (memmem(owner_at, (size_t) (end - owner_at), owner_key.p, owner_key.n))
 		return BAD_LENGTH; /* a row too many */
 	return OK;
 }
@@ -340,7 +358,7 @@ finish(Connection *c, Problem problem)
 		record(&refusals, now - c->due);
 	if (problem > REFUSED && !first_error[0])
 		snprintf(first_error, sizeof first_error, "%s: wanted id %ld of %s, got: %.*s", problem_names[problem], c->row,
-				 c->user ? c->user->id : "-", (int) (c->len < 260 ? c->len : 260), c->in);
+				 c->user ? c->user->owner.p : "-", (int) (c->len < 260 ? c->len : 260), c->in);
 	if (problem == BAD_CONNECTION)
 		reopen(c);
 	if (opt.rate > 0)
@@ -537,6 +555,7 @@ read_options(int argc, char **argv)
 	if (opt.workload != WORK_STATIC && (!opt.tokens || !opt.ids || (opt.workload == WORK_CREATE && !opt.body)))
 		usage();
 	random_state = 2 * (uint64_t) opt.seed + 1;
+	write_templates();
 	if (opt.tokens)
 		read_users(opt.tokens, opt.ids);
 }

@@ -91,6 +91,28 @@ check(const Case *cases, size_t n, bool (*good)(VyStr text))
 	}
 }
 
+/* Values are read eight bytes at a time: each byte, at each place of two such words and behind them, with neighbours that borrow and carry.
+ */
+static void
+every_byte_everywhere(void)
+{
+	static const unsigned char neighbours[] = {' ', '~', '\t', 'a'};
+	int wrong = 0;
+
+	for (size_t k = 0; k < LENGTH(neighbours); k++)
+		for (size_t at = 0; at < 20; at++)
+			for (int byte = 0; byte < 256; byte++)
+			{
+				char text[20];
+				bool good = byte == '\t' || (byte >= ' ' && byte < 0x7f);
+
+				memset(text, neighbours[k], sizeof text);
+				text[at] = (char) byte;
+				wrong += vy_field_value_ok(vy_str(text, sizeof text)) != good;
+			}
+	ok(wrong == 0, "every byte at every place of a value: %d wrong", wrong);
+}
+
 int
 main(void)
 {
@@ -98,6 +120,7 @@ main(void)
 	char when[VY_FIELD_TIME];
 	check(names, LENGTH(names), vy_field_name_ok);
 	check(values, LENGTH(values), vy_field_value_ok);
+	every_byte_everywhere();
 	check(targets, LENGTH(targets), vy_field_target_ok);
 	check(ids, LENGTH(ids), vy_field_id_ok);
 	for (size_t i = 0; i < LENGTH(lengths); i++)
