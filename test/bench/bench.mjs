@@ -122,9 +122,10 @@ async function latencies(compared) {
   return latency;
 }
 
-function memoryOfBackends() {
+/* Private pages of each backend; of them, clean ones are pages of files that nobody else has touched yet. */
+function memoryOfBackends(...kinds) {
   const pids = db.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'vyricon_shim'").split('\n').filter(Boolean);
-  return pids.map((pid) => kib(pid, 'smaps_rollup', 'Private_Clean', 'Private_Dirty') / 1024);
+  return pids.map((pid) => kib(pid, 'smaps_rollup', ...kinds) / 1024);
 }
 
 async function main() {
@@ -138,7 +139,8 @@ async function main() {
   const latency = names.includes('vyricon') ? await latencies(compared) : undefined;
   if (latency) {
     memory.shim_loaded_mib = kib(targets.vyricon.pid, 'status', 'VmHWM') / 1024;
-    memory.backends_private_mib = memoryOfBackends();
+    memory.backends_private_mib = memoryOfBackends('Private_Clean', 'Private_Dirty');
+    memory.backends_clean_mib = memoryOfBackends('Private_Clean');
     memory.backend_private_mib = Math.max(0, ...memory.backends_private_mib);
   }
   const errors = (latency?.errors ?? 0) +
