@@ -91,9 +91,8 @@ label_ok(VyStr label)
 	return label.n > 0 && label.n <= 63;
 }
 
-/* Labels of at most 63 letters, digits, '-' (inside) and '_' between single dots. */
-static bool
-name_ok(VyStr name)
+bool
+vy_outbound_name_ok(VyStr name)
 {
 	VyStr rest = name;
 
@@ -142,7 +141,7 @@ read_host(VyOutboundUrl *out, VyStr *authority)
 	out->host = cut_before(authority, ":");
 	if (out->host.n == 0)
 		return "no host";
-	if (out->host.n > NAME_MAX_BYTES || !name_ok(out->host))
+	if (out->host.n > NAME_MAX_BYTES || !vy_outbound_name_ok(out->host))
 		return "bad host name";
 	if (looks_numeric(out->host) && !vy_peer_parse(&out->address, out->host))
 		return "host that is neither a name nor an IPv4 address of four numbers";

@@ -23,6 +23,9 @@ typedef struct VyOutboundUrl
 /* An absolute http or https URL. problem: a short phrase for an error message, set when it is refused. */
 VY_MUST_CHECK bool vy_outbound_url(VyStr url, VyOutboundUrl *out, const char **problem);
 
+/* A host name: labels of at most 63 letters, digits, '-' (inside) and '_' between single dots; how long in all, the caller decides. */
+bool vy_outbound_name_ok(VyStr name);
+
 /* Is it an address of the public Internet? Not so of any special-purpose network (RFC 6890 and the registries of IANA). */
 bool vy_outbound_public(const VyPeer *address);
 

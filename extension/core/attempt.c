@@ -6,8 +6,22 @@
 #include "access/xact.h"
 #include "utils/resowner.h"
 
+static bool run(void (*fn)(void *), void *arg, bool keep, const char **message);
+
 bool
 vy_attempt(void (*fn)(void *), void *arg, const char **message)
+{
+	return run(fn, arg, false, message);
+}
+
+bool
+vy_attempt_keep(void (*fn)(void *), void *arg, const char **message)
+{
+	return run(fn, arg, true, message);
+}
+
+static bool
+run(void (*fn)(void *), void *arg, bool keep, const char **message)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -26,7 +40,10 @@ vy_attempt(void (*fn)(void *), void *arg, const char **message)
 		FlushErrorState();
 	}
 	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
+	if (keep && caught == NULL)
+		ReleaseCurrentSubTransaction();
+	else
+		RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	if (caught == NULL)

@@ -1,5 +1,5 @@
 /*
- * attempt.h: work whose failure is an answer, in a subtransaction that is rolled back in any case.
+ * attempt.h: work whose failure is an answer, in a subtransaction.
  */
 #ifndef VY_ATTEMPT_H
 #define VY_ATTEMPT_H
@@ -11,5 +11,8 @@
  * (the error is not reported). A query cancel is passed on.
  */
 VY_MUST_CHECK bool vy_attempt(void (*fn)(void *), void *arg, const char **message);
+
+/* The same, but what it did stays when it succeeds. */
+VY_MUST_CHECK bool vy_attempt_keep(void (*fn)(void *), void *arg, const char **message);
 
 #endif

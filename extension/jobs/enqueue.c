@@ -50,7 +50,7 @@ static bool ring;
 
 static Datum optional_name(FunctionCallInfo fcinfo, Argument argument, const char *what, bool *isnull);
 static bytea *encode(const VyWireRequest *request);
-static Datum make_key(void);
+static char *make_key(void);
 static void set_text(Datum *value, bool *isnull, const char *text, size_t n);
 static Datum id_of(const Datum *args, const bool *nulls);
 static void on_transaction_end(XactEvent event, void *arg);
@@ -76,6 +76,7 @@ VY_FUNCTION(vyricon_enqueue)
 	payload = JsonbToCString(NULL, &PG_GETARG_JSONB_P(PAYLOAD)->root, VARSIZE_ANY_EXHDR(PG_GETARG_JSONB_P(PAYLOAD)));
 	if (vy_json_kind(vy_cstr(payload)) != VY_JSON_OBJECT)
 		ereport(ERROR, (errcode(ERRCODE_VY_INVALID), errmsg("the job's payload is not an object")));
+	draft.key = make_key();
 	kind->build(&draft, vy_cstr(payload));
 
 	role = caller != NULL ? pstrdup(caller->role_name) : GetUserNameFromId(GetUserId(), false);
@@ -92,7 +93,7 @@ VY_FUNCTION(vyricon_enqueue)
 	args[9] = Int16GetDatum(PG_ARGISNULL(PRIORITY) ? 0 : (int16) Max(Min(PG_GETARG_INT32(PRIORITY), 1), -1));
 	set_text(&args[10], &nulls[10], draft.secret_name, draft.secret_name != NULL ? strlen(draft.secret_name) : 0);
 	args[11] = PointerGetDatum(encode(&draft.request));
-	args[12] = make_key();
+	args[12] = CStringGetTextDatum(draft.key);
 	if (!vy_query_row(&put_job, args, nulls, 1, &id, &isnull))
 		id = id_of(args, nulls);
 	vy_ring_at_commit();
@@ -122,7 +123,7 @@ optional_name(FunctionCallInfo fcinfo, Argument argument, const char *what, bool
 	return PG_GETARG_DATUM(argument);
 }
 
-static Datum
+static char *
 make_key(void)
 {
 	uint8 bytes[16];
@@ -131,7 +132,7 @@ make_key(void)
 	if (!pg_strong_random(bytes, sizeof(bytes)))
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("no random bytes for a job's key")));
 	vy_field_hex(text + 4, bytes, sizeof(bytes));
-	return CStringGetTextDatum(text);
+	return pstrdup(text);
 }
 
 static void

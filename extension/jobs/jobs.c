@@ -12,6 +12,7 @@
 
 #include "core/settings.h"
 #include "jobs/dispatcher.h"
+#include "jobs/mailbox.h"
 #include "jobs/outbox.h"
 #include "jobs/purge.h"
 #include "jobs/worker.h"
@@ -40,7 +41,7 @@ static const VyJob jobs[] = {
 	{"purge", vy_purge_run, &purge_period},
 };
 
-static const VyJobKind *const kinds[] = {&vy_http_kind};
+static const VyJobKind *const kinds[] = {&vy_http_kind, &vy_mail_kind};
 
 static void on_transaction_end(XactEvent event, void *arg);
 static void run_in_transaction(const VyJob *job);
@@ -92,6 +93,8 @@ vy_jobs_init(void)
 	vy_enqueue_init();
 	vy_manage_init();
 	vy_outbox_init();
+	vy_mail_kind_init();
+	vy_mailbox_init();
 	vy_transfer_init();
 	vy_dispatcher_init();
 	RegisterXactCallback(on_transaction_end, NULL);

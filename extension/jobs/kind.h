@@ -13,6 +13,7 @@ typedef struct VyTransfer VyTransfer;
 /* What a payload is turned into when it is enqueued. */
 typedef struct VyJobDraft
 {
+	const char *key; /* the idempotency key, given to build() */
 	VyWireRequest request; /* what is sent; its strings live as long as the draft */
 	bool repeatable; /* the peer takes the same idempotency key twice as once */
 	const char *secret_name; /* NULL: not signed */
@@ -40,9 +41,17 @@ typedef struct VyJobKind
 	bool (*start)(VyTransfer *transfer);
 	/* What it means that curl ended it with this result (a CURLcode): settles the transfer. Signals are blocked. */
 	void (*end)(VyTransfer *transfer, int result);
+	/*
+	 * In the transaction that records what has become of the job: applies the answer. NULL: there is nothing to do. When it raises, what it
+	 * wrote is undone, and the peer's answer counts as an error.
+	 */
+	void (*apply)(const VyTransfer *transfer, VyJobState state);
 } VyJobKind;
 
 extern const VyJobKind vy_http_kind;
+extern const VyJobKind vy_mail_kind;
+
+void vy_mail_kind_init(void);
 
 /* A room's rows, registered from its init function. */
 void vy_job_kinds_add(const VyJobKind *const *rows, size_t n);

@@ -90,7 +90,9 @@ static void prepare_kind(void *arg);
 static void read_row(VyTransfer *transfer, HeapTuple row, TupleDesc desc);
 static void read_request(VyTransfer *transfer, bytea *packed);
 static void read_try(void *arg, HeapTuple row, TupleDesc desc);
-static void write_fate(int64 id, const VyJobTry *attempt, VyOutcome outcome, int64 retry_after_ms, const Datum *rest, const bool *nulls);
+static void record(void *arg);
+static bool write_fate(int64 id, const VyJobTry *attempt, VyOutcome outcome, int64 retry_after_ms, const Datum *rest, const bool *nulls,
+					   VyJobState *state);
 static Datum text_or_null(const char *text, size_t n, bool *isnull);
 
 void
@@ -116,16 +118,35 @@ vy_outbox_claim(int max, dlist_head *list)
 }
 
 void
-vy_outbox_record(const VyTransfer *transfer)
+vy_outbox_record(VyTransfer *transfer)
 {
+	const char *message;
+
+	if (transfer->kind == NULL || transfer->kind->apply == NULL)
+		record(transfer);
+	else if (!vy_attempt_keep(record, transfer, &message))
+	{
+		vy_transfer_settle(transfer, VY_OUTCOME_ERROR, "the answer could not be applied: %s", message);
+		transfer->kind = NULL;
+		record(transfer);
+	}
+}
+
+static void
+record(void *arg)
+{
+	VyTransfer *transfer = arg;
 	bool printable = pg_verify_mbstr(PG_UTF8, transfer->body, (int) transfer->body_len, true);
 	Datum rest[3];
 	bool nulls[3] = {transfer->status == 0};
+	VyJobState state;
 
 	rest[0] = Int32GetDatum((int32) transfer->status);
 	rest[1] = text_or_null(transfer->body, printable ? transfer->body_len : 0, &nulls[1]);
 	rest[2] = text_or_null(transfer->problem, strlen(transfer->problem), &nulls[2]);
-	write_fate(transfer->job.id, &transfer->job.attempt, transfer->outcome, transfer->retry_after_ms, rest, nulls);
+	if (write_fate(transfer->job.id, &transfer->job.attempt, transfer->outcome, transfer->retry_after_ms, rest, nulls, &state) &&
+		transfer->kind != NULL && transfer->kind->apply != NULL)
+		transfer->kind->apply(transfer, state);
 }
 
 int64
@@ -142,8 +163,9 @@ vy_outbox_expire(bool all)
 	dlist_foreach(iter, &list)
 	{
 		const VyTransfer *transfer = dlist_container(VyTransfer, node, iter.cur);
+		VyJobState state;
 
-		write_fate(transfer->job.id, &transfer->job.attempt, VY_OUTCOME_LOST, 0, rest, nulls);
+		(void) write_fate(transfer->job.id, &transfer->job.attempt, VY_OUTCOME_LOST, 0, rest, nulls, &state);
 		n++;
 	}
 	return n;
@@ -168,6 +190,7 @@ add_transfer(void *arg, HeapTuple row, TupleDesc desc)
 	VyTransfer *transfer = palloc0(sizeof(VyTransfer));
 
 	transfer->context = context;
+	transfer->sockets[0] = transfer->sockets[1] = CURL_SOCKET_BAD;
 	dlist_push_tail(claim->list, &transfer->node);
 	claim->n++;
 	read_row(transfer, row, desc);
@@ -246,8 +269,10 @@ read_try(void *arg, HeapTuple row, TupleDesc desc)
 	dlist_push_tail((dlist_head *) arg, &transfer->node);
 }
 
-static void
-write_fate(int64 id, const VyJobTry *attempt, VyOutcome outcome, int64 retry_after_ms, const Datum *rest, const bool *nulls)
+/* False: somebody else has taken the job over. */
+static bool
+write_fate(int64 id, const VyJobTry *attempt, VyOutcome outcome, int64 retry_after_ms, const Datum *rest, const bool *nulls,
+		   VyJobState *state)
 {
 	VyBackoff backoff = {backoff_first_ms, Max(backoff_longest_ms, backoff_first_ms)};
 	VyJobFate fate;
@@ -266,7 +291,8 @@ write_fate(int64 id, const VyJobTry *attempt, VyOutcome outcome, int64 retry_aft
 	args[5] = rest[0];
 	args[6] = rest[1];
 	args[7] = rest[2];
-	(void) vy_query_run(&record_attempt, args, arg_nulls);
+	*state = fate.state;
+	return vy_query_run(&record_attempt, args, arg_nulls) > 0;
 }
 
 static Datum

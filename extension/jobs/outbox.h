@@ -13,8 +13,8 @@
  */
 int vy_outbox_claim(int max, dlist_head *list);
 
-/* Writes the outcome, unless somebody else has taken the job over since. */
-void vy_outbox_record(const VyTransfer *transfer);
+/* Writes the outcome and applies the answer, unless somebody else has taken the job over since. */
+void vy_outbox_record(VyTransfer *transfer);
 
 /* Jobs in flight whose lease has ended (all: every one of them, when no other worker can be alive) count as lost. */
 int64 vy_outbox_expire(bool all);

@@ -34,11 +34,13 @@ VY_QUERY(purge_jobs,
 				"ORDER BY j.finished_at LIMIT 1000 FOR UPDATE SKIP LOCKED))",
 		 .expect = SPI_OK_DELETE);
 
+VY_QUERY(purge_mailbox,
+		 .sql = "DELETE FROM vyricon.mailbox WHERE id = ANY (ARRAY("
+				"SELECT m.id FROM vyricon.mailbox AS m WHERE m.sent_at < now() - interval '7 days' ORDER BY m.sent_at LIMIT 1000))",
+		 .expect = SPI_OK_DELETE);
+
 static VyQuery *const purges[] = {
-	&purge_jobs,
-	&purge_idempotency_keys,
-	&purge_api_keys,
-	&purge_signing_keys,
+	&purge_jobs, &purge_mailbox, &purge_idempotency_keys, &purge_api_keys, &purge_signing_keys,
 };
 
 int64

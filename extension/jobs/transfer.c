@@ -32,6 +32,7 @@ static const VySetting settings[] = {
 static bool check_networks(char **value, void **extra, GucSource source);
 static void assign_networks(const char *value, void *extra);
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address);
+static int close_socket(void *arg, curl_socket_t fd);
 static bool is_allowed(const struct curl_sockaddr *address);
 static size_t take_body(char *data, size_t size, size_t n, void *arg);
 static size_t give_upload(char *out, size_t size, size_t n, void *arg);
@@ -80,6 +81,8 @@ vy_transfer_start(VyTransfer *transfer)
 		   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long) connect_timeout_ms) == CURLE_OK &&
 		   curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
 		   curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, transfer) == CURLE_OK &&
+		   curl_easy_setopt(curl, CURLOPT_CLOSESOCKETFUNCTION, close_socket) == CURLE_OK &&
+		   curl_easy_setopt(curl, CURLOPT_CLOSESOCKETDATA, transfer) == CURLE_OK &&
 		   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
 		   curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer) == CURLE_OK &&
 		   curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_upload) == CURLE_OK &&
@@ -145,13 +148,27 @@ static curl_socket_t
 open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	VyTransfer *transfer = arg;
+	curl_socket_t fd;
 
 	if (purpose != CURLSOCKTYPE_IPCXN || (transfer->guarded && !is_allowed(address)))
 	{
 		transfer->blocked = true;
 		return CURL_SOCKET_BAD;
 	}
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	transfer->sockets[transfer->sockets[0] == CURL_SOCKET_BAD ? 0 : 1] = fd;
+	return fd;
+}
+
+static int
+close_socket(void *arg, curl_socket_t fd)
+{
+	VyTransfer *transfer = arg;
+
+	for (size_t i = 0; i < lengthof(transfer->sockets); i++)
+		if (transfer->sockets[i] == fd)
+			transfer->sockets[i] = CURL_SOCKET_BAD;
+	return close(fd);
 }
 
 static bool

@@ -24,6 +24,8 @@ struct VyTransfer
 	CURL *curl; /* owned by context */
 	struct curl_slist *list; /* header lines or recipients; owned by context */
 	char **lines; /* what start() puts on the list, NULL-terminated */
+	char *sender; /* of SMTP */
+	char *password; /* of SMTP; NULL: none */
 	VyStr upload; /* what curl reads */
 	size_t uploaded;
 	bool upload_ended; /* curl was told that there is no more */
@@ -31,6 +33,7 @@ struct VyTransfer
 	char body[VY_ANSWER_KEPT];
 	size_t body_len;
 	size_t body_read; /* also what was not kept */
+	curl_socket_t sockets[2]; /* open ones, or CURL_SOCKET_BAD; libcurl tries at most two addresses at a time */
 	bool guarded; /* private networks are not called unless vyricon.outbound_networks has them */
 	bool blocked; /* an address was not allowed */
 

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { startMailSink } from './lib/mail_sink.mjs';
 
 const database = process.env.DATABASE_URL;
 const sql = (text, url = database) => execFileSync('psql', ['-qXAt', '-v', 'ON_ERROR_STOP=1', url], { input: text, encoding: 'utf8' }).trim();
@@ -231,9 +232,14 @@ test('DROP EXTENSION and DROP DATABASE work while jobs are in flight', async () 
 });
 
 test('a template branch and a restored dump with 100 pending jobs send nothing until adopted, and then only what is asked for', async () => {
+  const sink = await startMailSink();
+  const mails = async () => (await (await fetch(`${sink.url}/messages`)).json()).length;
+  set({ smtp_url: sink.smtpUrl });
   sql('CREATE DATABASE jobs_origin', other('template1'));
   sql('CREATE EXTENSION vyricon; SELECT vyricon.setup();', other('jobs_origin'));
-  const ids = sql(`SELECT vyricon.enqueue('http', '{"url":"${url}/of-copy"}', now() + interval '5 seconds') FROM generate_series(1, 100)`, other('jobs_origin')).split('\n');
+  const soon = "now() + interval '5 seconds'";
+  const ids = [`'http', '{"url":"${url}/of-copy"}'`, `'mail', '{"from":"a@example.com","to":"b@example.com","subject":"of copy","text":"x"}'`]
+    .map((job) => sql(`SELECT vyricon.enqueue(${job}, ${soon}) FROM generate_series(1, 50)`, other('jobs_origin')).split('\n')[0]);
   const copies = ['jobs_branch', 'jobs_restored'];
   sql('CREATE DATABASE jobs_branch TEMPLATE jobs_origin', other('template1'));
   sql('CREATE DATABASE jobs_restored', other('template1'));
@@ -246,15 +252,17 @@ test('a template branch and a restored dump with 100 pending jobs send nothing u
     assert.throws(() => sql("SELECT vyricon.run_job('purge')", other(name)), /no job runs in a database/);
   }
   await until(() => state('jobs_branch') === 'copy', 30, () => state('jobs_branch'));
-  assert.equal(arrivals('/of-copy').length, 0);
+  assert.deepEqual([arrivals('/of-copy').length, await mails()], [0, 0]);
   for (const [n, name] of copies.entries()) {
     assert.match(sql('SELECT vyricon.setup(adopt => true)', other(name)), /100 jobs of the original are parked/);
     await until(() => state(name) === 'running', 20, () => state(name));
-    sql(`SELECT vyricon.retry(${ids[0]})`, other(name));
-    await until(() => count(name, "state = 'done'") === '1', 20, () => sql('SELECT * FROM vyricon.stat_jobs', other(name)));
-    assert.equal(arrivals('/of-copy').length, n + 1);
+    for (const id of ids) sql(`SELECT vyricon.retry(${id})`, other(name));
+    await until(() => count(name, "state = 'done'") === '2', 20, () => sql('SELECT * FROM vyricon.stat_jobs', other(name)));
+    assert.deepEqual([arrivals('/of-copy').length, await mails()], [n + 1, n + 1]);
     sql(`DROP DATABASE ${name}`, other('template1'));
   }
+  set({ smtp_url: null });
+  sink.close();
 });
 
 test('security item 78: a peer whose certificate nobody vouches for, or with TLS 1.1, gets nothing of the request, and the job waits', async () => {

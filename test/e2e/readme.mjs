@@ -43,6 +43,7 @@ const promises = [
     assert.equal(refused.code, 'VYCSR');
   }],
   ['sql', (out) => assert.match(out, /^\d+\n(.*\n)?http\|queued\|1$/m)],
+  ['sql', (out) => assert.match(out, /^\d+\n$/)],
   ['pgtap', (out) => assert.deepEqual(out.match(/^(not )?ok|^1\.\..*/gm), ['1..2', 'ok', 'ok'])],
 ];
 
@@ -53,7 +54,7 @@ before(async () => {
 
 after(async () => {
   await rm(script, { force: true });
-  const { status, err } = await psql('DELETE FROM vyricon.jobs; DROP TABLE IF EXISTS public.notes; DROP SCHEMA test CASCADE; DROP EXTENSION pgtap;');
+  const { status, err } = await psql('DELETE FROM vyricon.jobs; DELETE FROM vyricon.mailbox; DROP TABLE IF EXISTS public.notes; DROP SCHEMA test CASCADE; DROP EXTENSION pgtap;');
   assert.equal(status, 0, err);
 });
 

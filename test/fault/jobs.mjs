@@ -1,5 +1,5 @@
 /*
- * jobs.mjs: outgoing HTTP jobs to a peer that breaks, while the worker is killed at a named point or the postmaster at any moment. RUNS= says
+ * jobs.mjs: outgoing HTTP jobs and mails to peers that break, while the worker is killed at a named point or the postmaster at any moment. RUNS= says
  * how often (200); SEED= repeats faults, victims and moments. What must hold: every acknowledged job is there once and comes to an end; at the
  * peer each key has at most one effect; done means that it had it, failed that it had not; and what cannot be repeated is never sent twice.
  */
@@ -7,11 +7,14 @@ import { spawn } from 'node:child_process';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { check, cluster, generator, median, note, part, pause, seed, shuffle, sql, until } from './lib/harness.mjs';
+import { startMailSink } from '../e2e/lib/mail_sink.mjs';
+import { mailFaults, seededMailFaults } from './lib/mail_faults.mjs';
 import { faults, startPeer } from './lib/peer.mjs';
 
 const runs = Number(process.env.RUNS) || 200;
 const JOBS = 20; // of a run
-const PLAIN = 0.4; // the share of jobs that must not be repeated
+const MAIL = 0.25; // the share of jobs that are mails; a mail must not be repeated
+const PLAIN = 0.4; // of the others, the share that must not be repeated
 const SETTLED_MS = 20000;
 const DELAY_MS = 300; // the postmaster is killed so long after the first job, at most
 const LEAVE_MS = 3000;
@@ -22,6 +25,8 @@ const points = { claimed: 3, sending: 8, sent: 8, answered: 6, recording: 6, rec
 const ends = ['done', 'failed', 'unknown'];
 const file = join(cluster.data, 'fault_point'); // core/fault.h
 
+const kindOf = (random) => (random.next() < MAIL ? { mail: true, plain: true } : { mail: false, plain: random.next() < PLAIN });
+
 function plan(random) {
   const names = Object.keys(points);
   const victims = Array.from({ length: runs }, (_, i) => {
@@ -29,7 +34,7 @@ function plan(random) {
     return i % 10 === 9 ? 'nothing' : names[(i - 2 * Math.floor(i / 10)) % names.length];
   });
   return shuffle(victims, random).map((victim, run) => ({
-    run, victim, delay: random.between(0, DELAY_MS), countdown: 1 + random.below(points[victim] ?? 1), plain: Array.from({ length: JOBS }, () => random.next() < PLAIN),
+    run, victim, delay: random.between(0, DELAY_MS), countdown: 1 + random.below(points[victim] ?? 1), kinds: Array.from({ length: JOBS }, () => kindOf(random)),
   }));
 }
 
@@ -70,6 +75,10 @@ function acknowledged(statements) {
 }
 
 function statementOf(job, url) {
+  if (job.mail) {
+    const payload = { from: `${job.key}@example.com`, to: 'traveller@example.com', subject: job.key, text: `text of ${job.key}` };
+    return `SELECT vyricon.enqueue('mail', ${quoted(JSON.stringify(payload))}, key => ${quoted(job.key)});`;
+  }
   const payload = {
     url: `${url}/effect${job.plain ? '/plain' : ''}`, method: 'POST', headers: { 'x-job': job.key }, idempotent: !job.plain, body: job.plain ? `text of ${job.key}` : { of: job.key },
   };
@@ -127,7 +136,7 @@ async function disarmWhenHit(run) {
 }
 
 async function one(step, peer) {
-  const jobs = step.plain.map((plain, i) => ({ run: step.run, plain, key: `${prefix(step.run)}${i}`, acknowledged: false }));
+  const jobs = step.kinds.map((kind, i) => ({ run: step.run, ...kind, key: `${prefix(step.run)}${i}`, acknowledged: false }));
   const run = { hit: [], over: false };
   const began = performance.now();
   if (points[step.victim]) arm(`${step.victim} ${step.countdown}\n`);
@@ -149,33 +158,34 @@ async function one(step, peer) {
 }
 
 // What was sent, what the table says and what the peer saw, side by side.
-async function collect(done, peer) {
+async function collect(done, peer, sink) {
   const rows = JSON.parse(await sql("SELECT coalesce(json_agg(j), '[]') FROM (SELECT key, idempotency_key, state, attempts, max_attempts, status, problem FROM vyricon.jobs WHERE starts_with(key, 'run-')) AS j"));
   const byKey = Map.groupBy(rows, (row) => row.key);
-  const ledger = peer.ledger();
+  const mails = [...sink.ledger()].map(([id, entry]) => [id.split('@')[0], entry]);
+  const ledger = new Map([...peer.ledger(), ...mails]);
   const unseen = { deliveries: 0, postponed: 0, effects: 0 };
   const jobs = done.flatMap((run) => run.jobs.map((job) => ({
-    ...job, victim: run.victim, fault: peer.faultOf(job.key), rows: byKey.get(job.key) ?? [], peer: ledger.get(byKey.get(job.key)?.[0].idempotency_key) ?? unseen,
+    ...job, victim: run.victim, fault: job.mail ? sink.faultOf(job.key) : peer.faultOf(job.key), rows: byKey.get(job.key) ?? [], peer: ledger.get(byKey.get(job.key)?.[0].idempotency_key) ?? unseen,
   })));
   const sent = new Set(jobs.map((job) => job.key));
   const rowKeys = new Set(rows.map((row) => row.idempotency_key));
   return { jobs, strangers: [...[...byKey.keys()].filter((key) => !sent.has(key)), ...[...ledger.keys()].filter((key) => !rowKeys.has(key))] };
 }
 
-function judge(done, { jobs, strangers }, peer) {
+function judge(done, { jobs, strangers }, peer, sink) {
   const must = (name, wrong) => check(`jobs: ${name}`, wrong.length === 0, `${wrong.length} are wrong`, ...wrong.slice(0, 10));
   const some = (name, list, wrong) => { must(`${name} (${list.length})`, list.filter(wrong)); return list; };
   const known = jobs.filter((job) => job.acknowledged);
   const at = (state, of = jobs) => of.filter((job) => job.rows[0]?.state === state);
   const plain = jobs.filter((job) => job.plain);
   const repeated = (job) => job.peer.deliveries - job.peer.postponed > 1;
-  const passes = (job) => !faults[job.fault?.fault]?.always;
+  const passes = (job) => !(job.mail ? mailFaults[job.fault?.mode] : faults[job.fault?.fault])?.always;
 
   some('every acknowledged one has exactly one row', known, (job) => job.rows.length !== 1);
   must('what was not acknowledged has at most one row, and nothing without a row was delivered', [...jobs.filter((job) => job.rows.length > 1), ...strangers]);
   must(`none is queued or in flight ${SETTLED_MS / 1000} s after its run`, done.filter((run) => run.left !== 0).map(({ run, victim, left }) => ({ run, victim, left })));
   must('each ends as done, failed or unknown', jobs.filter((job) => job.rows.some((row) => !ends.includes(row.state))));
-  some('each key has at most one effect', jobs, (job) => job.peer.effects > 1);
+  some('each key has at most one effect, mails too', jobs, (job) => job.peer.effects > 1);
   some('a done one had exactly one effect', at('done'), (job) => job.peer.effects !== 1);
   some('a failed one had none', at('failed'), (job) => job.peer.effects !== 0);
   some('what had its effect is done or unknown', jobs.filter((job) => job.peer.effects > 0), (job) => !['done', 'unknown'].includes(job.rows[0]?.state));
@@ -191,9 +201,10 @@ function judge(done, { jobs, strangers }, peer) {
   const planned = new Set(done.map((run) => run.victim).filter((victim) => points[victim]));
   const tally = Object.fromEntries([...planned].map((point) => [point, hit.filter((name) => name === point).length]));
   must(`the worker was killed at every point: ${JSON.stringify(tally)}`, [...planned].filter((point) => !tally[point]));
-  const meant = new Set(known.filter((job) => job.fault).map((job) => job.fault.fault));
-  must(`the peer had every fault that the seed means: ${JSON.stringify(Object.fromEntries(peer.met))}`, [...meant].filter((fault) => !peer.met.has(fault)));
-  note(`${known.length} of ${jobs.length} acknowledged: ${ends.map((state) => `${at(state).length} ${state}`).join(', ')}`);
+  const met = new Map([...peer.met, ...sink.met]);
+  const meant = new Set(known.filter((job) => job.fault).map((job) => job.fault.fault ?? job.fault.mode));
+  must(`the peers had every fault that the seed means: ${JSON.stringify(Object.fromEntries(met))}`, [...meant].filter((fault) => !met.has(fault)));
+  note(`${known.length} of ${jobs.length} acknowledged, ${known.filter((job) => job.mail).length} of them mails: ${ends.map((state) => `${at(state).length} ${state}`).join(', ')}`);
 }
 
 await part('jobs', async () => {
@@ -202,6 +213,10 @@ await part('jobs', async () => {
   note(`jobs: RUNS=${runs} SEED=${seed}`);
   await cluster.takeOver();
   const peer = await startPeer({ seed });
+  const choose = seededMailFaults(seed);
+  const sink = { ...await startMailSink({ choose }), faultOf: choose };
+  await sql(`ALTER SYSTEM SET vyricon.smtp_url = '${sink.smtpUrl}'`);
+  await sql('SELECT pg_reload_conf()');
   arm('');
   hits();
   const done = [];
@@ -209,8 +224,9 @@ await part('jobs', async () => {
     done.push(await one(step, peer));
     if (done.length % 50 === 0) note(`${done.length} runs, ${Math.round((performance.now() - began) / 1000)} s`);
   }
-  judge(done, await collect(done, peer), peer);
+  judge(done, await collect(done, peer, sink), peer, sink);
   peer.close();
+  sink.close();
   const times = done.map((run) => run.ms);
   note(`a run takes ${Math.round(median(times))} ms, at worst ${Math.round(Math.max(...times))}; ${Math.round((performance.now() - began) / 1000)} s in all`);
 });

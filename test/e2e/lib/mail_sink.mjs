@@ -3,6 +3,8 @@
  *   GET /messages      a JSON list of {from, to, raw, at}, in the order in which they came
  *   DELETE /messages   forgets them
  *   POST /faults       {"mode": "rcpt_550", "times": 1}: what goes wrong from now on, so many times (always); the modes are the rows below
+ * In-process, choose(local part of the sender) may give {mode, times} to a sender of its own; ledger() tells, by the id of each message, how
+ * often it was whole here (deliveries), how often it was then sent away (postponed), and how often it was kept (effects).
  * Run as a program (test/with-server --mail) it says MAIL_SINK_URL= and SMTP_URL=, one a line, and stays until it is ended.
  */
 import http from 'node:http';
@@ -10,7 +12,7 @@ import { pathToFileURL } from 'node:url';
 import { SMTPServer } from 'smtp-server';
 
 // What each mode does instead of the usual: an answer (a number) or the end of the connection.
-const modes = {
+export const modes = {
   none: {},
   mail_from_450: { mailFrom: 450 },
   mail_from_550: { mailFrom: 550 },
@@ -30,51 +32,77 @@ const listening = (server) => new Promise((done, fail) => {
   server.listen(0, '127.0.0.1', () => done(server.address().port));
 });
 
-export async function startMailSink() {
+export async function startMailSink({ choose = () => null } = {}) {
   let messages = [];
   let fault = { mode: 'none', left: Infinity };
+  const entries = new Map(); // by message id
+  const chosen = new Map(); // by sender: {mode, left}
+  const met = new Map(); // by mode
   const sockets = new Map(); // by the client's port
 
+  const faultOf = (session) => {
+    const sender = session.envelope.mailFrom && session.envelope.mailFrom.address.split('@')[0];
+    if (!chosen.has(sender)) {
+      const own = choose(sender);
+      chosen.set(sender, own && { mode: own.mode, left: own.times });
+    }
+    return chosen.get(sender) ?? fault;
+  };
   // The fault at this place of the dialogue, if it is due; taking it uses it up.
-  const take = (place) => {
-    const what = fault.left > 0 ? modes[fault.mode][place] : undefined;
-    if (what) fault.left--;
+  const take = (place, session) => {
+    const due = faultOf(session);
+    const what = due.left > 0 ? modes[due.mode][place] : undefined;
+    if (what) {
+      due.left--;
+      met.set(due.mode, (met.get(due.mode) ?? 0) + 1);
+    }
     return what;
   };
-  const answer = (place, done) => {
-    const code = take(place);
+  const answer = (place, session, done) => {
+    const code = take(place, session);
     done(code ? refusal(code) : undefined);
+  };
+  const entryOf = (raw) => {
+    const id = /^Message-ID: <(.*)>\r$/mi.exec(raw)?.[1] ?? '';
+    if (!entries.has(id)) entries.set(id, { deliveries: 0, postponed: 0, effects: 0 });
+    return entries.get(id);
   };
 
   function receive(stream, session, done) {
     const socket = sockets.get(session.remotePort);
     const chunks = [];
-    if (take('begin')) {
+    if (take('begin', session)) {
       socket.destroy();
       return;
     }
     stream.on('data', (chunk) => {
       chunks.push(chunk);
-      if (take('within')) socket.destroy();
+      if (take('within', session)) socket.destroy();
     });
     stream.on('end', () => {
       if (socket.destroyed) return;
-      const code = take('taken');
+      const raw = Buffer.concat(chunks).toString();
+      const entry = entryOf(raw);
+      const code = take('taken', session);
+      entry.deliveries++;
       if (code) {
+        if (code < 500) entry.postponed++;
         done(refusal(code));
         return;
       }
       const { mailFrom, rcptTo } = session.envelope;
-      messages.push({ from: mailFrom.address, to: rcptTo.map(({ address }) => address), raw: Buffer.concat(chunks).toString(), at: new Date().toISOString() });
-      if (take('kept')) socket.destroy();
+      entry.effects++;
+      messages.push({ from: mailFrom.address, to: rcptTo.map(({ address }) => address), raw, at: new Date().toISOString() });
+      if (take('kept', session)) socket.destroy();
       else done();
     });
   }
 
   const smtp = new SMTPServer({
     disabledCommands: ['AUTH', 'STARTTLS'], disableReverseLookup: true,
-    onMailFrom: (address, session, done) => answer('mailFrom', done),
-    onRcptTo: (address, session, done) => answer('rcpt', done),
+    // smtp-server writes the envelope after this callback
+    onMailFrom: (address, session, done) => answer('mailFrom', { envelope: { mailFrom: address } }, done),
+    onRcptTo: (address, session, done) => answer('rcpt', session, done),
     onData: receive,
   });
   smtp.server.on('connection', (socket) => {
@@ -104,6 +132,8 @@ export async function startMailSink() {
   return {
     url: `http://127.0.0.1:${httpPort}`,
     smtpUrl: `smtp://127.0.0.1:${smtpPort}`,
+    met,
+    ledger: () => new Map([...entries].map(([id, entry]) => [id, { ...entry }])),
     close() {
       for (const socket of sockets.values()) socket.destroy();
       smtp.server.close();

@@ -14,6 +14,8 @@ INSERT INTO vyricon.jobs (kind, state, repeatable, max_attempts, run_at, lease_u
   SELECT 'http', (ARRAY['queued', 'done', 'in_flight', 'failed'])[1 + n % 4], true, 5, now() + n * interval '1 second', now() + n * interval '1 minute',
          CASE n % 4 WHEN 1 THEN now() - n * interval '1 minute' END, 'postgres', 'subject ' || n % 1000, 'key ' || n, 'vyr_' || n, ''
     FROM generate_series(1, 100000) AS n;
+INSERT INTO vyricon.mailbox (job, sent_at, sender, recipients, subject, message)
+  SELECT n, now() - n * interval '1 minute', 'a@example.com', '{b@example.com}', 'subject', '' FROM generate_series(1, 100000) AS n;
 INSERT INTO auth.users (email, role, is_sso_user, created_at, phone)
   SELECT 'user' || n || '@many.example', 'authenticated', n % 10 = 0, now() - n * interval '1 minute', n FROM generate_series(1, 100000) AS n;
 INSERT INTO auth.api_keys (kind, name, hash, prefix, expires_at)
