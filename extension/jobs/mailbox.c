@@ -26,7 +26,7 @@ VY_QUERY(list_mails,
 				" text, html FROM vyricon.mailbox ORDER BY id DESC LIMIT 50) AS m",
 		 .expect = SPI_OK_SELECT);
 
-/* HTML of a mail is shown in a frame without scripts, forms, or our origin. */
+/* HTML of a mail is shown in a frame without scripts, forms, or our origin; its links open outside of it. */
 VY_QUERY(page_mails,
 		 .sql = "WITH esc AS (SELECT m.id, to_char(m.sent_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS at,"
 				" replace(replace(replace(replace(v.k, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '\"', '&quot;') AS k, v.n"
@@ -36,8 +36,10 @@ VY_QUERY(page_mails,
 				" SELECT coalesce(string_agg(article, '' ORDER BY id DESC), '<p>No mail yet.</p>') FROM (SELECT id, '<article><h2>'"
 				" || max(k) FILTER (WHERE n = 'subject') || '</h2><p>' || max(at) || ' UTC, from ' || max(k) FILTER (WHERE n = 'sender')"
 				" || ' to ' || max(k) FILTER (WHERE n = 'recipients') || ' (<a href=\"/dev/mail/' || id || '\">message</a>)</p>'"
-				" || coalesce('<pre>' || max(k) FILTER (WHERE n = 'text') || '</pre>', '')"
-				" || coalesce('<iframe title=\"HTML\" sandbox=\"allow-popups\" srcdoc=\"' || max(k) FILTER (WHERE n = 'html')"
+				" || coalesce('<pre>' || regexp_replace(max(k) FILTER (WHERE n = 'text'), 'https?://[^\\s<>\"&]*(&amp;[^\\s<>\"&]*)*',"
+				" '<a href=\"\\&\" target=\"_blank\" rel=\"noreferrer\">\\&</a>', 'g') || '</pre>', '')"
+				" || coalesce('<iframe title=\"HTML\" sandbox=\"allow-popups allow-popups-to-escape-sandbox\"'"
+				" || ' srcdoc=\"&lt;base target=&quot;_blank&quot;&gt;' || max(k) FILTER (WHERE n = 'html')"
 				" || '\"></iframe>', '') || '</article>' AS article FROM esc GROUP BY id) AS pages",
 		 .expect = SPI_OK_SELECT);
 

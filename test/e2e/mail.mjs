@@ -167,21 +167,33 @@ test('the worker signs in with the stored password; with a wrong one the mail wa
 test('without a mail server, a development machine keeps the mail and shows it at /dev/mail', async () => {
   await set({ smtp_url: null });
   await until(async () => (await sql('SHOW vyricon.smtp_url')) === '', 5, () => 'smtp_url');
-  const id = await enqueue({ subject: 'Hello <you>', html: '<p onclick="alert(1)">"Hi" & bye</p><script>parent.evil = 1</script>', bcc: 'b@example.com' });
+  const id = await enqueue({ subject: 'Hello <you>', text: 'Go to https://example.com/?a=1&b="2".\n', html: '<p onclick="alert(1)">"Hi" & bye</p><script>parent.evil = 1</script>', bcc: 'b@example.com' });
   await ends(id, 'done');
   assert.equal((await messages()).length, 0);
   const [kept] = await (await fetch(`${url}/dev/mail`)).json();
   assert.deepEqual([kept.job, kept.sender, kept.recipients, kept.subject, kept.text, kept.html],
-    [Number(id), 'tours@example.com', ['traveller@example.com', 'b@example.com'], 'Hello <you>', 'See you there.\r\n', '<p onclick="alert(1)">"Hi" & bye</p><script>parent.evil = 1</script>']);
+    [Number(id), 'tours@example.com', ['traveller@example.com', 'b@example.com'], 'Hello <you>', 'Go to https://example.com/?a=1&b="2".\r\n', '<p onclick="alert(1)">"Hi" & bye</p><script>parent.evil = 1</script>']);
   const page = await fetch(`${url}/dev/mail`, { headers: { accept: 'text/html' } });
   const html = await page.text();
+  assert.match(html, /Go to <a href="https:\/\/example.com\/\?a=1&amp;b=" target="_blank" rel="noreferrer">https:\/\/example.com\/\?a=1&amp;b=<\/a>&quot;2/);
   assert.match(html, /<h2>Hello &lt;you&gt;<\/h2>/);
-  assert.match(html, /sandbox="allow-popups" srcdoc="&lt;p onclick=&quot;alert\(1\)&quot;&gt;&quot;Hi&quot; &amp; bye/);
+  assert.match(html, /srcdoc="&lt;base target=&quot;_blank&quot;&gt;&lt;p onclick=&quot;alert\(1\)&quot;&gt;&quot;Hi&quot; &amp; bye/);
   assert.match(page.headers.get('content-security-policy'), /default-src 'none'/);
   const message = await fetch(`${url}/dev/mail/${kept.id}`);
   assert.equal(message.headers.get('content-type'), 'message/rfc822');
   assert.match(await message.text(), /^From: "Tours"\r\n <tours@example.com>\r\n/);
   assert.equal((await fetch(`${url}/dev/mail/999999`)).status, 404);
+});
+
+test('an answer that cannot be applied is a problem of its job alone', async () => {
+  await set({ smtp_url: null });
+  await sql("ALTER TABLE vyricon.mailbox ADD CONSTRAINT no_such_subject CHECK (subject <> 'no such')");
+  const ids = (await sql(`SELECT vyricon.enqueue('mail', $j$${JSON.stringify(mail)}$j$ || jsonb_build_object('subject', s)) FROM unnest('{yes,no such,"yes, too"}'::text[]) AS s`)).split('\n');
+  await ends(ids[0], 'done');
+  assert.match((await ends(ids[1], 'unknown')).problem, /the answer could not be applied: .*no_such_subject/);
+  await ends(ids[2], 'done');
+  assert.equal(await sql('SELECT count(*) FROM vyricon.mailbox WHERE job = ANY (ARRAY[' + ids + '])'), '2');
+  await sql('ALTER TABLE vyricon.mailbox DROP CONSTRAINT no_such_subject');
 });
 
 test('without a mail server, any other machine keeps the job waiting, and has no /dev/mail', async () => {
