@@ -13,7 +13,7 @@
 
 #define VY_SHM_WORKERS 32
 
-/* One database's worker; guarded by VyShm.lock, but for bell and latch, which are rung without it. */
+/* One database's worker; guarded by VyShm.lock, but for bell, rescheduled and latch, which are rung without it. */
 typedef struct VyShmWorker
 {
 	Oid database; /* InvalidOid: free */
@@ -25,6 +25,7 @@ typedef struct VyShmWorker
 	TimestampTz last_run;
 	TimestampTz not_before; /* no start before this time */
 	pg_atomic_uint32 bell; /* 1: a job was committed that the worker has not looked for */
+	pg_atomic_uint32 rescheduled; /* 1: a schedule was changed and may be due earlier than the worker knows */
 	Latch *latch; /* the worker's, in shared memory too; NULL: it does not run */
 } VyShmWorker;
 

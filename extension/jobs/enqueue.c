@@ -15,11 +15,13 @@
 #include "base/json.h"
 #include "core/query.h"
 #include "core/shm.h"
+#include "jobs/enqueue.h"
 #include "jobs/kind.h"
 #include "jobs/worker.h"
 
 #define MAX_REQUEST (1024 * 1024)
 #define MAX_NAME 255
+#define NARGS 13
 
 typedef enum Argument
 {
@@ -36,7 +38,7 @@ VY_QUERY(put_job,
 				" secret_name, request, idempotency_key)"
 				" VALUES ($1, $2, $3, COALESCE($4, now()), $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 				" ON CONFLICT (key, kind, role_name, (COALESCE(user_id, ''))) WHERE key IS NOT NULL DO NOTHING RETURNING id",
-		 .nargs = 13,
+		 .nargs = NARGS,
 		 .types = {TEXTOID, BOOLOID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT2OID, TEXTOID, BYTEAOID,
 				   TEXTOID},
 		 .expect = SPI_OK_INSERT_RETURNING);
@@ -48,6 +50,8 @@ VY_QUERY(find_job,
 
 static bool ring;
 
+static const VyJobKind *build(const char *name, Jsonb *jsonb, VyJobDraft *draft);
+static Datum put(const VyJobKind *kind, const VyJobDraft *draft, const VyJobOwner *owner, Datum *args, bool *nulls);
 static Datum optional_name(FunctionCallInfo fcinfo, Argument argument, const char *what, bool *isnull);
 static bytea *encode(const VyWireRequest *request);
 static char *make_key(void);
@@ -57,47 +61,90 @@ static void on_transaction_end(XactEvent event, void *arg);
 
 VY_FUNCTION(vyricon_enqueue)
 {
-	const VyIdentity *caller = vy_identity_current();
+	VyJobOwner owner = vy_job_owner();
 	VyJobDraft draft = {0};
 	const VyJobKind *kind;
-	char *payload;
-	char *role;
-	Datum args[13];
-	bool nulls[13] = {false};
-	Datum id;
-	bool isnull;
+	Datum args[NARGS];
+	bool nulls[NARGS] = {false};
 
 	if (PG_ARGISNULL(KIND) || PG_ARGISNULL(PAYLOAD))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("kind and payload must not be null")));
-	kind = vy_job_kind_find(text_to_cstring(PG_GETARG_TEXT_PP(KIND)));
-	if (kind == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_VY_NOT_FOUND), errmsg("there is no such kind of job"), errhint("Kinds are: %s.", vy_job_kind_names())));
-	payload = JsonbToCString(NULL, &PG_GETARG_JSONB_P(PAYLOAD)->root, VARSIZE_ANY_EXHDR(PG_GETARG_JSONB_P(PAYLOAD)));
-	if (vy_json_kind(vy_cstr(payload)) != VY_JSON_OBJECT)
-		ereport(ERROR, (errcode(ERRCODE_VY_INVALID), errmsg("the job's payload is not an object")));
-	draft.key = make_key();
-	kind->build(&draft, vy_cstr(payload));
-
-	role = caller != NULL ? pstrdup(caller->role_name) : GetUserNameFromId(GetUserId(), false);
-	args[0] = CStringGetTextDatum(kind->name);
-	args[1] = BoolGetDatum(draft.repeatable);
-	args[2] = Int32GetDatum(kind->max_attempts);
+	kind = build(text_to_cstring(PG_GETARG_TEXT_PP(KIND)), PG_GETARG_JSONB_P(PAYLOAD), &draft);
 	args[3] = PG_GETARG_DATUM(RUN_AT);
 	nulls[3] = PG_ARGISNULL(RUN_AT);
-	args[4] = CStringGetTextDatum(role);
-	set_text(&args[5], &nulls[5], caller != NULL ? caller->user_id.p : NULL, caller != NULL ? caller->user_id.n : 0);
-	set_text(&args[6], &nulls[6], caller != NULL ? caller->claims.p : NULL, caller != NULL ? caller->claims.n : 0);
 	args[7] = optional_name(fcinfo, SUBJECT, "subject", &nulls[7]);
 	args[8] = optional_name(fcinfo, KEY, "key", &nulls[8]);
 	args[9] = Int16GetDatum(PG_ARGISNULL(PRIORITY) ? 0 : (int16) Max(Min(PG_GETARG_INT32(PRIORITY), 1), -1));
-	set_text(&args[10], &nulls[10], draft.secret_name, draft.secret_name != NULL ? strlen(draft.secret_name) : 0);
-	args[11] = PointerGetDatum(encode(&draft.request));
-	args[12] = CStringGetTextDatum(draft.key);
+	PG_RETURN_DATUM(put(kind, &draft, &owner, args, nulls));
+}
+
+VyJobOwner
+vy_job_owner(void)
+{
+	const VyIdentity *caller = vy_identity_current();
+
+	if (caller == NULL)
+		return (VyJobOwner){.role_name = GetUserNameFromId(GetUserId(), false)};
+	return (VyJobOwner){pstrdup(caller->role_name), caller->user_id, caller->claims};
+}
+
+void
+vy_job_check(const char *kind, Jsonb *payload)
+{
+	VyJobDraft draft = {0};
+
+	(void) build(kind, payload, &draft);
+	(void) encode(&draft.request);
+}
+
+int64
+vy_job_put(const char *kind, Jsonb *payload, const VyJobOwner *owner, const char *key)
+{
+	VyJobDraft draft = {0};
+	const VyJobKind *found = build(kind, payload, &draft);
+	Datum args[NARGS] = {[8] = CStringGetTextDatum(key), [9] = Int16GetDatum(0)};
+	bool nulls[NARGS] = {[3] = true, [7] = true};
+
+	return DatumGetInt64(put(found, &draft, owner, args, nulls));
+}
+
+static const VyJobKind *
+build(const char *name, Jsonb *jsonb, VyJobDraft *draft)
+{
+	const VyJobKind *kind = vy_job_kind_find(name);
+	char *payload;
+
+	if (kind == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_VY_NOT_FOUND), errmsg("there is no such kind of job"), errhint("Kinds are: %s.", vy_job_kind_names())));
+	payload = JsonbToCString(NULL, &jsonb->root, VARSIZE_ANY_EXHDR(jsonb));
+	if (vy_json_kind(vy_cstr(payload)) != VY_JSON_OBJECT)
+		ereport(ERROR, (errcode(ERRCODE_VY_INVALID), errmsg("the job's payload is not an object")));
+	draft->key = make_key();
+	kind->build(draft, vy_cstr(payload));
+	return kind;
+}
+
+/* The caller has set run_at, subject, key and priority. */
+static Datum
+put(const VyJobKind *kind, const VyJobDraft *draft, const VyJobOwner *owner, Datum *args, bool *nulls)
+{
+	Datum id;
+	bool isnull;
+
+	args[0] = CStringGetTextDatum(kind->name);
+	args[1] = BoolGetDatum(draft->repeatable);
+	args[2] = Int32GetDatum(kind->max_attempts);
+	args[4] = CStringGetTextDatum(owner->role_name);
+	set_text(&args[5], &nulls[5], owner->user_id.p, owner->user_id.n);
+	set_text(&args[6], &nulls[6], owner->claims.p, owner->claims.n);
+	set_text(&args[10], &nulls[10], draft->secret_name, draft->secret_name != NULL ? strlen(draft->secret_name) : 0);
+	args[11] = PointerGetDatum(encode(&draft->request));
+	args[12] = CStringGetTextDatum(draft->key);
 	if (!vy_query_row(&put_job, args, nulls, 1, &id, &isnull))
 		id = id_of(args, nulls);
 	vy_ring_at_commit();
-	PG_RETURN_DATUM(id);
+	return id;
 }
 
 void

@@ -15,6 +15,7 @@
 #include "jobs/mailbox.h"
 #include "jobs/outbox.h"
 #include "jobs/purge.h"
+#include "jobs/schedule.h"
 #include "jobs/worker.h"
 
 #define MAX_JOBS 64
@@ -31,6 +32,7 @@ static int njobs;
 static VyHome (*look_home)(void);
 static bool start_at_commit;
 static int purge_period;
+static const int schedules_period = 60; /* what nobody rang for: a prepared transaction that committed */
 
 static const VySetting settings[] = {
 	{"vyricon.purge_period", "Time between two purges of expired rows; 0 means never.", PGC_SIGHUP, GUC_UNIT_S, PGC_INT, &purge_period,
@@ -38,13 +40,14 @@ static const VySetting settings[] = {
 };
 
 static const VyJob jobs[] = {
-	{"purge", vy_purge_run, &purge_period},
+	{"purge", vy_purge_run, &purge_period, NULL},
+	{"schedules", vy_schedules_run, &schedules_period, vy_schedules_next},
 };
 
 static const VyJobKind *const kinds[] = {&vy_http_kind, &vy_mail_kind};
 
 static void on_transaction_end(XactEvent event, void *arg);
-static void run_in_transaction(const VyJob *job);
+static TimestampTz run_in_transaction(const VyJob *job);
 static const VyJob *find_job(const char *name);
 static const char *place_state(const VyShmWorker *place);
 
@@ -92,6 +95,7 @@ vy_jobs_init(void)
 	vy_job_kinds_add(kinds, lengthof(kinds));
 	vy_enqueue_init();
 	vy_manage_init();
+	vy_schedules_init();
 	vy_outbox_init();
 	vy_mail_kind_init();
 	vy_mailbox_init();
@@ -160,6 +164,7 @@ long
 vy_jobs_run_due(VyShmWorker *place)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	bool rescheduled = pg_atomic_exchange_u32(&place->rescheduled, 0) != 0;
 	long wait = LONGEST_WAIT_MS;
 
 	for (int i = 0; i < njobs; i++)
@@ -168,11 +173,12 @@ vy_jobs_run_due(VyShmWorker *place)
 
 		if (*job->period == 0)
 			continue;
-		if (registered[i].due <= now)
+		if (registered[i].due <= now || (rescheduled && job->next != NULL))
 		{
-			run_in_transaction(job);
+			TimestampTz next = run_in_transaction(job);
+
 			now = GetCurrentTimestamp();
-			registered[i].due = TimestampTzPlusMilliseconds(now, *job->period * (int64) 1000);
+			registered[i].due = Min(next, TimestampTzPlusMilliseconds(now, *job->period * (int64) 1000));
 			LWLockAcquire(vy_shm->lock, LW_EXCLUSIVE);
 			place->runs++;
 			place->last_run = now;
@@ -183,17 +189,23 @@ vy_jobs_run_due(VyShmWorker *place)
 	return wait;
 }
 
-static void
+/* Returns when it wants to run again at the latest. */
+static TimestampTz
 run_in_transaction(const VyJob *job)
 {
+	TimestampTz next = DT_NOEND;
+
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, job->name);
 	(void) job->run();
+	if (job->next != NULL)
+		next = job->next();
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	pgstat_report_stat(true);
 	pgstat_report_activity(STATE_IDLE, NULL);
+	return next;
 }
 
 static const VyJob *

@@ -6,12 +6,14 @@
 #define VY_JOBS_H
 
 #include "core/core.h"
+#include "datatype/timestamp.h"
 
 typedef struct VyJob
 {
 	const char *name;
 	int64 (*run)(void); /* one batch in the transaction of the caller; a count of what was done */
 	const int *period; /* seconds between two batches; 0: never */
+	TimestampTz (*next)(void); /* when there is something to do again, perhaps before the period ends; NULL: not known */
 } VyJob;
 
 /* What the worker of a database finds there. */

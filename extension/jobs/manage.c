@@ -7,6 +7,7 @@
 #include "catalog/pg_type.h"
 #include "core/query.h"
 #include "http/http.h"
+#include "jobs/schedule.h"
 #include "jobs/worker.h"
 
 VY_QUERY(show_job,
@@ -67,6 +68,7 @@ vy_jobs_park(void)
 
 	while ((n = vy_query_run(&park_jobs, NULL, NULL)) > 0)
 		parked += n;
+	vy_schedules_restart();
 	return parked;
 }
 

@@ -16,6 +16,9 @@ INSERT INTO vyricon.jobs (kind, state, repeatable, max_attempts, run_at, lease_u
     FROM generate_series(1, 100000) AS n;
 INSERT INTO vyricon.mailbox (job, sent_at, sender, recipients, subject, message)
   SELECT n, now() - n * interval '1 minute', 'a@example.com', '{b@example.com}', 'subject', '' FROM generate_series(1, 100000) AS n;
+INSERT INTO vyricon.schedules (name, every, cron, time_zone, kind, payload, enabled, next_at, role_name)
+  SELECT 'schedule ' || n, CASE WHEN n % 2 = 0 THEN interval '1 hour' END, CASE WHEN n % 2 = 1 THEN '@daily' END, 'UTC', 'http', '{}', n % 10 > 0,
+         now() + n * interval '1 second', 'postgres' FROM generate_series(1, 100000) AS n;
 INSERT INTO auth.users (email, role, is_sso_user, created_at, phone)
   SELECT 'user' || n || '@many.example', 'authenticated', n % 10 = 0, now() - n * interval '1 minute', n FROM generate_series(1, 100000) AS n;
 INSERT INTO auth.api_keys (kind, name, hash, prefix, expires_at)
