@@ -266,6 +266,7 @@ drop(VyTransfer *transfer)
 static void
 begin(const char *activity)
 {
+	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, activity);

@@ -195,6 +195,8 @@ run_in_transaction(const VyJob *job)
 {
 	TimestampTz next = DT_NOEND;
 
+	/* now() is the time of the statement, which nobody else sets in a worker. */
+	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, job->name);

@@ -151,6 +151,7 @@ work(void)
 {
 	TimestampTz looked = 0;
 	long wait;
+	long turn; /* Min() evaluates twice */
 
 	do
 	{
@@ -162,7 +163,8 @@ work(void)
 			break;
 		looked = look ? now : looked;
 		wait = vy_jobs_run_due(my_place);
-		wait = Min(wait, vy_dispatcher_turn(look));
+		turn = vy_dispatcher_turn(look);
+		wait = Min(wait, turn);
 		if (pg_atomic_read_u32(&my_place->bell) != 0)
 			wait = Min(wait, GATHER_MS);
 	} while (vy_worker_wait(wait, vy_dispatcher_fd()));
