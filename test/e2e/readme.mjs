@@ -44,6 +44,7 @@ const promises = [
   }],
   ['sql', (out) => assert.match(out, /^\d+\n(.*\n)?http\|queued\|1$/m)],
   ['sql', (out) => assert.match(out, /^\d+\n$/)],
+  ['sql', (out) => assert.match(out, /^(\d{4}-\d\d-\d\d 0[78]:00:00\+00)\nweekly report\|\1\|\|\|$/m)],
   ['pgtap', (out) => assert.deepEqual(out.match(/^(not )?ok|^1\.\..*/gm), ['1..2', 'ok', 'ok'])],
 ];
 
@@ -54,7 +55,7 @@ before(async () => {
 
 after(async () => {
   await rm(script, { force: true });
-  const { status, err } = await psql('DELETE FROM vyricon.jobs; DELETE FROM vyricon.mailbox; DROP TABLE IF EXISTS public.notes; DROP SCHEMA test CASCADE; DROP EXTENSION pgtap;');
+  const { status, err } = await psql('DELETE FROM vyricon.schedules; DELETE FROM vyricon.jobs; DELETE FROM vyricon.mailbox; DROP TABLE IF EXISTS public.notes; DROP SCHEMA test CASCADE; DROP EXTENSION pgtap;');
   assert.equal(status, 0, err);
 });
 
