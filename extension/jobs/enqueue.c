@@ -13,7 +13,9 @@
 #include "auth/identity.h"
 #include "base/field.h"
 #include "base/json.h"
+#include "core/insert.h"
 #include "core/query.h"
+#include "core/random.h"
 #include "core/shm.h"
 #include "jobs/enqueue.h"
 #include "jobs/kind.h"
@@ -36,7 +38,7 @@ typedef enum Argument
 VY_QUERY(put_job,
 		 .sql = "INSERT INTO vyricon.jobs (kind, repeatable, max_attempts, run_at, role_name, user_id, claims, subject, key, priority,"
 				" secret_name, request, idempotency_key)"
-				" VALUES ($1, $2, $3, COALESCE($4, now()), $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+				" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 				" ON CONFLICT (key, kind, role_name, (COALESCE(user_id, ''))) WHERE key IS NOT NULL DO NOTHING RETURNING id",
 		 .nargs = NARGS,
 		 .types = {TEXTOID, BOOLOID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT2OID, TEXTOID, BYTEAOID,
@@ -47,6 +49,16 @@ VY_QUERY(find_job,
 		 .sql = "SELECT id, request = $5 AND secret_name IS NOT DISTINCT FROM $6 FROM vyricon.jobs"
 				" WHERE key = $1 AND kind = $2 AND role_name = $3 AND COALESCE(user_id, '') = COALESCE($4, '')",
 		 .nargs = 6, .types = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID, TEXTOID}, .expect = SPI_OK_SELECT);
+
+/* The same columns: most jobs have no key, and then there is nothing to look for before the row is written. */
+static VyInsert put_keyless = {
+	.schema = "vyricon",
+	.table = "jobs",
+	.ncolumns = NARGS,
+	.columns = {"kind", "repeatable", "max_attempts", "run_at", "role_name", "user_id", "claims", "subject", "key", "priority",
+				"secret_name", "request", "idempotency_key"},
+	.types = {TEXTOID, BOOLOID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT2OID, TEXTOID, BYTEAOID, TEXTOID},
+	.returning = "id"};
 
 static bool ring;
 
@@ -70,8 +82,7 @@ VY_FUNCTION(vyricon_enqueue)
 	if (PG_ARGISNULL(KIND) || PG_ARGISNULL(PAYLOAD))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("kind and payload must not be null")));
 	kind = build(text_to_cstring(PG_GETARG_TEXT_PP(KIND)), PG_GETARG_JSONB_P(PAYLOAD), &draft);
-	args[3] = PG_GETARG_DATUM(RUN_AT);
-	nulls[3] = PG_ARGISNULL(RUN_AT);
+	args[3] = PG_ARGISNULL(RUN_AT) ? TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()) : PG_GETARG_DATUM(RUN_AT);
 	args[7] = optional_name(fcinfo, SUBJECT, "subject", &nulls[7]);
 	args[8] = optional_name(fcinfo, KEY, "key", &nulls[8]);
 	args[9] = Int16GetDatum(PG_ARGISNULL(PRIORITY) ? 0 : (int16) Max(Min(PG_GETARG_INT32(PRIORITY), 1), -1));
@@ -102,8 +113,9 @@ vy_job_put(const char *kind, Jsonb *payload, const VyJobOwner *owner, const char
 {
 	VyJobDraft draft = {0};
 	const VyJobKind *found = build(kind, payload, &draft);
-	Datum args[NARGS] = {[8] = CStringGetTextDatum(key), [9] = Int16GetDatum(0)};
-	bool nulls[NARGS] = {[3] = true, [7] = true};
+	Datum args[NARGS] = {
+		[3] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()), [8] = CStringGetTextDatum(key), [9] = Int16GetDatum(0)};
+	bool nulls[NARGS] = {[7] = true};
 
 	return DatumGetInt64(put(found, &draft, owner, args, nulls));
 }
@@ -141,7 +153,7 @@ put(const VyJobKind *kind, const VyJobDraft *draft, const VyJobOwner *owner, Dat
 	set_text(&args[10], &nulls[10], draft->secret_name, draft->secret_name != NULL ? strlen(draft->secret_name) : 0);
 	args[11] = PointerGetDatum(encode(&draft->request));
 	args[12] = CStringGetTextDatum(draft->key);
-	if (!vy_query_row(&put_job, args, nulls, 1, &id, &isnull))
+	if (!(nulls[8] && vy_insert_row(&put_keyless, args, nulls, &id)) && !vy_query_row(&put_job, args, nulls, 1, &id, &isnull))
 		id = id_of(args, nulls);
 	vy_ring_at_commit();
 	return id;
@@ -176,8 +188,7 @@ make_key(void)
 	uint8 bytes[16];
 	char text[4 + 2 * sizeof(bytes) + 1] = "vyr_";
 
-	if (!pg_strong_random(bytes, sizeof(bytes)))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("no random bytes for a job's key")));
+	vy_random_bytes(bytes, sizeof(bytes));
 	vy_field_hex(text + 4, bytes, sizeof(bytes));
 	return pstrdup(text);
 }
