@@ -39,7 +39,9 @@ struct VyInsertState
 	TupleTableSlot *slot;
 	EState *estate; /* for expressions only */
 	AttrNumber *attributes; /* by column of the VyInsert */
-	ExprState **defaults; /* by attribute; NULL: none */
+	Datum *constants; /* by attribute: the default that is the same for every row */
+	bool *constant_nulls;
+	ExprState **defaults; /* by attribute: the default that is not; NULL: none */
 	bool *required; /* by attribute: NOT NULL */
 	AttrNumber returning;
 	int nchecks;
@@ -56,6 +58,7 @@ static void on_invalidation(Datum arg, Oid relid);
 static void learn(VyInsert *insert, Relation table);
 static bool is_plain(Relation table);
 static bool learn_columns(VyInsert *insert, Relation table);
+static void learn_default(VyInsertState *state, int attribute, Node *expression);
 static bool learn_checks(VyInsertState *state, Relation table);
 static bool learn_indexes(VyInsertState *state, Relation table);
 static bool learn_index(VyInsertIndex *index, EState *estate, Relation relation);
@@ -176,6 +179,9 @@ learn_columns(VyInsert *insert, Relation table)
 
 	state->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 	state->attributes = palloc0((size_t) insert->ncolumns * sizeof(AttrNumber));
+	state->constants = palloc0((size_t) desc->natts * sizeof(Datum));
+	state->constant_nulls = palloc((size_t) desc->natts * sizeof(bool));
+	memset(state->constant_nulls, true, (size_t) desc->natts * sizeof(bool));
 	state->defaults = palloc0((size_t) desc->natts * sizeof(ExprState *));
 	state->required = palloc0((size_t) desc->natts * sizeof(bool));
 	state->returning = get_attnum(state->table, insert->returning);
@@ -201,9 +207,21 @@ learn_columns(VyInsert *insert, Relation table)
 		expression = build_column_default(table, i + 1);
 		if (calls_foreign(expression, NULL))
 			return false;
-		state->defaults[i] = expression != NULL ? ExecPrepareExpr((Expr *) expression, state->estate) : NULL;
+		learn_default(state, i, expression);
 	}
 	return state->returning > 0 && TupleDescAttr(desc, state->returning - 1)->attbyval;
+}
+
+static void
+learn_default(VyInsertState *state, int attribute, Node *expression)
+{
+	if (expression != NULL && IsA(expression, Const))
+	{
+		state->constants[attribute] = ((Const *) expression)->constvalue;
+		state->constant_nulls[attribute] = ((Const *) expression)->constisnull;
+	}
+	else if (expression != NULL)
+		state->defaults[attribute] = ExecPrepareExpr((Expr *) expression, state->estate);
 }
 
 static bool
@@ -282,13 +300,11 @@ fill(const VyInsert *insert, const Datum *values, const bool *nulls)
 	ExprContext *context = GetPerTupleExprContext(state->estate);
 	int natts = slot->tts_tupleDescriptor->natts;
 
+	memcpy(slot->tts_values, state->constants, (size_t) natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, state->constant_nulls, (size_t) natts * sizeof(bool));
 	for (int i = 0; i < natts; i++)
-	{
-		slot->tts_isnull[i] = true;
-		slot->tts_values[i] = (Datum) 0;
 		if (state->defaults[i] != NULL)
 			slot->tts_values[i] = ExecEvalExprSwitchContext(state->defaults[i], context, &slot->tts_isnull[i]);
-	}
 	for (int i = 0; i < insert->ncolumns; i++)
 	{
 		slot->tts_values[state->attributes[i] - 1] = values[i];

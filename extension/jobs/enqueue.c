@@ -12,7 +12,6 @@
 
 #include "auth/identity.h"
 #include "base/field.h"
-#include "base/json.h"
 #include "core/insert.h"
 #include "core/query.h"
 #include "core/random.h"
@@ -129,9 +128,9 @@ build(const char *name, Jsonb *jsonb, VyJobDraft *draft)
 	if (kind == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_VY_NOT_FOUND), errmsg("there is no such kind of job"), errhint("Kinds are: %s.", vy_job_kind_names())));
-	payload = JsonbToCString(NULL, &jsonb->root, VARSIZE_ANY_EXHDR(jsonb));
-	if (vy_json_kind(vy_cstr(payload)) != VY_JSON_OBJECT)
+	if (!JB_ROOT_IS_OBJECT(jsonb))
 		ereport(ERROR, (errcode(ERRCODE_VY_INVALID), errmsg("the job's payload is not an object")));
+	payload = JsonbToCString(NULL, &jsonb->root, VARSIZE_ANY_EXHDR(jsonb));
 	draft->key = make_key();
 	kind->build(draft, vy_cstr(payload));
 	return kind;
@@ -155,7 +154,9 @@ put(const VyJobKind *kind, const VyJobDraft *draft, const VyJobOwner *owner, Dat
 	args[12] = CStringGetTextDatum(draft->key);
 	if (!(nulls[8] && vy_insert_row(&put_keyless, args, nulls, &id)) && !vy_query_row(&put_job, args, nulls, 1, &id, &isnull))
 		id = id_of(args, nulls);
-	vy_ring_at_commit();
+	/* What is due long after the worker looks again by itself is not worth waking it. */
+	if (TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 2 * VY_WORKER_LOOK_MS) > DatumGetTimestampTz(args[3]))
+		vy_ring_at_commit();
 	return id;
 }
 

@@ -11,7 +11,6 @@
 #include <openssl/hmac.h>
 
 #include "base/field.h"
-#include "base/json.h"
 #include "base/outbound.h"
 #include "core/secrets.h"
 #include "utils/timestamp.h"
@@ -20,7 +19,16 @@
 #define SECRET_PREFIX "whsec_"
 #define SIGNATURE_LINES 3
 
-static const char *const names[] = {"url", "method", "headers", "body", "sign", "idempotent"};
+typedef enum Member
+{
+	URL,
+	METHOD,
+	HEADERS,
+	BODY,
+	SIGN,
+	IDEMPOTENT,
+	NMEMBERS
+} Member;
 
 static const struct
 {
@@ -37,11 +45,11 @@ static const char *const reserved[] = {
 };
 
 static void build(VyJobDraft *draft, VyStr payload);
-static const char *read_url(VyStr payload);
-static size_t read_method(VyStr payload);
-static size_t read_headers(VyStr payload, VyHeader *headers);
+static const char *read_url(const VyMember *member);
+static size_t read_method(const VyMember *member);
+static size_t read_headers(const VyMember *member, VyHeader *headers);
 static VyHeader read_header(const VyJsonIter *it);
-static VyStr read_body(VyStr payload);
+static VyStr read_body(const VyMember *member);
 static void prepare(VyTransfer *transfer);
 static char *header_line(const VyHeader *header);
 static bool sign(VyTransfer *transfer, char **lines);
@@ -54,26 +62,30 @@ const VyJobKind vy_http_kind = {.name = "http", .max_attempts = 15, .build = bui
 static void
 build(VyJobDraft *draft, VyStr payload)
 {
+	VyMember members[NMEMBERS] = {
+		[URL] = {.name = "url"},   [METHOD] = {.name = "method"}, [HEADERS] = {.name = "headers"},
+		[BODY] = {.name = "body"}, [SIGN] = {.name = "sign"},     [IDEMPOTENT] = {.name = "idempotent"},
+	};
 	VyHeader *headers = palloc((MAX_HEADERS + 1) * sizeof(VyHeader));
 	const char *secret;
 	size_t method;
 
-	vy_payload_check_names(payload, names, lengthof(names));
-	method = read_method(payload);
+	vy_payload_read(payload, members, NMEMBERS);
+	method = read_method(&members[METHOD]);
 	draft->request.method = vy_cstr(methods[method].name);
-	draft->request.target = vy_cstr(read_url(payload));
+	draft->request.target = vy_cstr(read_url(&members[URL]));
 	draft->request.headers = headers;
-	draft->request.nheaders = read_headers(payload, headers);
-	draft->request.body = read_body(payload);
-	secret = vy_payload_text(payload, "sign", false);
+	draft->request.nheaders = read_headers(&members[HEADERS], headers);
+	draft->request.body = read_body(&members[BODY]);
+	secret = vy_member_text(&members[SIGN], false);
 	draft->secret_name = secret != NULL ? vy_user_secret(secret) : NULL;
-	draft->repeatable = vy_payload_bool(payload, "idempotent", methods[method].idempotent || draft->secret_name != NULL);
+	draft->repeatable = vy_member_bool(&members[IDEMPOTENT], methods[method].idempotent || draft->secret_name != NULL);
 }
 
 static const char *
-read_url(VyStr payload)
+read_url(const VyMember *member)
 {
-	const char *url = vy_payload_text(payload, "url", true);
+	const char *url = vy_member_text(member, true);
 	const char *problem;
 	VyOutboundUrl parts;
 
@@ -83,9 +95,9 @@ read_url(VyStr payload)
 }
 
 static size_t
-read_method(VyStr payload)
+read_method(const VyMember *member)
 {
-	const char *method = vy_payload_text(payload, "method", false);
+	const char *method = vy_member_text(member, false);
 
 	for (size_t i = 0; i < lengthof(methods); i++)
 		if (method == NULL || strcmp(method, methods[i].name) == 0)
@@ -95,10 +107,9 @@ read_method(VyStr payload)
 
 /* A content type is always there: it is what tells a receiver how to read the body. */
 static size_t
-read_headers(VyStr payload, VyHeader *headers)
+read_headers(const VyMember *member, VyHeader *headers)
 {
-	VyStr object;
-	VyJsonKind kind = vy_json_get(payload, "headers", &object);
+	VyJsonKind kind = member->kind;
 	bool typed = false;
 	size_t n = 0;
 
@@ -106,7 +117,7 @@ read_headers(VyStr payload, VyHeader *headers)
 		vy_payload_refuse("headers", "must be an object of texts");
 	if (kind == VY_JSON_OBJECT)
 	{
-		VyJsonIter it = vy_json_iter(object);
+		VyJsonIter it = vy_json_iter(member->value);
 
 		while (vy_json_next(&it))
 		{
@@ -144,14 +155,11 @@ read_header(const VyJsonIter *it)
 
 /* A text is sent as it is; everything else as JSON. */
 static VyStr
-read_body(VyStr payload)
+read_body(const VyMember *member)
 {
-	VyStr body;
-	VyJsonKind kind = vy_json_get(payload, "body", &body);
-
-	if (kind == VY_JSON_NONE)
+	if (member->kind == VY_JSON_NONE)
 		return VY_STR("");
-	return kind == VY_JSON_STRING ? vy_cstr(vy_payload_text(payload, "body", true)) : body;
+	return member->kind == VY_JSON_STRING ? vy_cstr(vy_member_text(member, true)) : member->value;
 }
 
 static void

@@ -3,8 +3,6 @@
  */
 #include "jobs/kind.h"
 
-#include "base/json.h"
-
 #define MAX_KINDS 32
 
 static const VyJobKind *kinds[MAX_KINDS];
@@ -44,32 +42,65 @@ vy_job_kind_names(void)
 char *
 vy_payload_text(VyStr payload, const char *name, bool required)
 {
-	VyStr value;
-	VyJsonKind kind = vy_json_get(payload, name, &value);
-	char *text;
+	VyMember member = {.name = name};
 
-	if ((kind == VY_JSON_NONE || kind == VY_JSON_NULL) && !required)
-		return NULL;
-	if (kind == VY_JSON_NONE || kind == VY_JSON_NULL)
-		vy_payload_refuse(name, "is missing");
-	if (kind != VY_JSON_STRING)
-		vy_payload_refuse(name, "must be a text");
-	text = palloc(value.n + 1);
-	text[vy_json_unescape(text, value)] = '\0';
-	return text;
+	member.kind = vy_json_get(payload, name, &member.value);
+	return vy_member_text(&member, required);
 }
 
 bool
 vy_payload_bool(VyStr payload, const char *name, bool otherwise)
 {
-	VyStr value;
-	VyJsonKind kind = vy_json_get(payload, name, &value);
+	VyMember member = {.name = name};
 
-	if (kind == VY_JSON_NONE || kind == VY_JSON_NULL)
+	member.kind = vy_json_get(payload, name, &member.value);
+	return vy_member_bool(&member, otherwise);
+}
+
+char *
+vy_member_text(const VyMember *member, bool required)
+{
+	char *text;
+
+	if ((member->kind == VY_JSON_NONE || member->kind == VY_JSON_NULL) && !required)
+		return NULL;
+	if (member->kind == VY_JSON_NONE || member->kind == VY_JSON_NULL)
+		vy_payload_refuse(member->name, "is missing");
+	if (member->kind != VY_JSON_STRING)
+		vy_payload_refuse(member->name, "must be a text");
+	text = palloc(member->value.n + 1);
+	text[vy_json_unescape(text, member->value)] = '\0';
+	return text;
+}
+
+bool
+vy_member_bool(const VyMember *member, bool otherwise)
+{
+	if (member->kind == VY_JSON_NONE || member->kind == VY_JSON_NULL)
 		return otherwise;
-	if (kind != VY_JSON_TRUE && kind != VY_JSON_FALSE)
-		vy_payload_refuse(name, "must be true or false");
-	return kind == VY_JSON_TRUE;
+	if (member->kind != VY_JSON_TRUE && member->kind != VY_JSON_FALSE)
+		vy_payload_refuse(member->name, "must be true or false");
+	return member->kind == VY_JSON_TRUE;
+}
+
+void
+vy_payload_read(VyStr payload, VyMember *members, size_t n)
+{
+	VyJsonIter it = vy_json_iter(payload);
+
+	while (vy_json_next(&it))
+	{
+		char *name = palloc(it.key.n + 1);
+		size_t i = 0;
+
+		name[vy_json_unescape(name, it.key)] = '\0';
+		while (i < n && strcmp(members[i].name, name) != 0)
+			i++;
+		if (i == n)
+			vy_payload_refuse(name, "is not known to this kind of job");
+		members[i].kind = it.kind;
+		members[i].value = it.value;
+	}
 }
 
 void

@@ -5,6 +5,7 @@
 #define VY_KIND_H
 
 #include "base/job.h"
+#include "base/json.h"
 #include "base/wire.h"
 #include "core/core.h"
 
@@ -61,6 +62,19 @@ const VyJobKind *vy_job_kind_find(const char *name);
 
 /* "http, mail", for a hint. */
 char *vy_job_kind_names(void);
+
+typedef struct VyMember
+{
+	const char *name;
+	VyJsonKind kind; /* VY_JSON_NONE: it is not there */
+	VyStr value;
+} VyMember;
+
+/* All members of a payload in one pass: those whose names stand in the list, filled in. Any other is refused: it would be lost without a
+ * word. */
+void vy_payload_read(VyStr payload, VyMember *members, size_t n);
+char *vy_member_text(const VyMember *member, bool required);
+bool vy_member_bool(const VyMember *member, bool otherwise);
 
 /* Members of a payload; the copies live in the current context. */
 char *vy_payload_text(VyStr payload, const char *name, bool required);

@@ -43,6 +43,7 @@ typedef struct Claim
 static int lease_ms;
 static int backoff_first_ms;
 static int backoff_longest_ms;
+static TimestampTz claimed_at; /* what is due later than this was not looked at */
 
 static const VySetting settings[] = {
 	{"vyricon.job_lease", "Time after which a job whose worker is gone counts as lost; longer than vyricon.job_timeout.", PGC_SIGHUP,
@@ -53,16 +54,19 @@ static const VySetting settings[] = {
 	 3600000, 1, 86400000},
 };
 
-/* In the order of the index; a job waits while an earlier one of its subject is not finished. */
+/*
+ * In the order of the index; a job waits while an earlier one of its subject is not finished. The time is a parameter: a function that
+ * changes while it runs is no bound for an index, and all that is due later would be read each time.
+ */
 VY_QUERY(claim_jobs,
 		 .sql =
 			 "UPDATE vyricon.jobs AS j SET state = 'in_flight', attempts = j.attempts + 1,"
 			 " lease_until = clock_timestamp() + $2 * interval '1 millisecond' WHERE j.id = ANY (ARRAY("
-			 "SELECT q.id FROM vyricon.jobs AS q WHERE q.state = 'queued' AND q.priority = $3 AND q.run_at <= clock_timestamp()"
+			 "SELECT q.id FROM vyricon.jobs AS q WHERE q.state = 'queued' AND q.priority = $3 AND q.run_at <= $4"
 			 " AND (q.subject IS NULL OR NOT EXISTS (SELECT FROM vyricon.jobs AS b WHERE b.subject = q.subject AND b.id < q.id"
 			 " AND b.state IN ('queued', 'in_flight'))) ORDER BY q.run_at, q.id LIMIT $1 FOR UPDATE SKIP LOCKED))"
 			 " RETURNING j.id, j.kind, j.attempts, j.max_attempts, j.repeatable, j.doubtful, j.idempotency_key, j.secret_name, j.request",
-		 .nargs = 3, .types = {INT4OID, INT4OID, INT2OID}, .expect = SPI_OK_UPDATE_RETURNING);
+		 .nargs = 4, .types = {INT4OID, INT4OID, INT2OID, TIMESTAMPTZOID}, .expect = SPI_OK_UPDATE_RETURNING);
 
 VY_QUERY(record_attempt,
 		 .sql = "UPDATE vyricon.jobs SET state = $3, doubtful = $4, lease_until = NULL,"
@@ -77,12 +81,11 @@ VY_QUERY(find_expired,
 		 .nargs = 2, .types = {BOOLOID, INT4OID}, .expect = SPI_OK_SELECT);
 
 VY_QUERY(next_due,
-		 .sql =
-			 "SELECT LEAST((SELECT min(first.run_at) FROM (VALUES (1::int2), (0::int2), (-1::int2)) AS p (priority), LATERAL ("
-			 "SELECT q.run_at FROM vyricon.jobs AS q WHERE q.state = 'queued' AND q.priority = p.priority AND q.run_at > clock_timestamp()"
-			 " ORDER BY q.run_at, q.id LIMIT 1) AS first),"
-			 " (SELECT f.lease_until FROM vyricon.jobs AS f WHERE f.state = 'in_flight' ORDER BY f.lease_until LIMIT 1))",
-		 .expect = SPI_OK_SELECT);
+		 .sql = "SELECT LEAST((SELECT min(first.run_at) FROM (VALUES (1::int2), (0::int2), (-1::int2)) AS p (priority), LATERAL ("
+				"SELECT q.run_at FROM vyricon.jobs AS q WHERE q.state = 'queued' AND q.priority = p.priority AND q.run_at > $1"
+				" ORDER BY q.run_at, q.id LIMIT 1) AS first),"
+				" (SELECT f.lease_until FROM vyricon.jobs AS f WHERE f.state = 'in_flight' ORDER BY f.lease_until LIMIT 1))",
+		 .nargs = 1, .types = {TIMESTAMPTZOID}, .expect = SPI_OK_SELECT);
 
 static void add_transfer(void *arg, HeapTuple row, TupleDesc desc);
 static void prepare(VyTransfer *transfer);
@@ -105,11 +108,12 @@ int
 vy_outbox_claim(int max, dlist_head *list)
 {
 	Claim claim = {list, 0};
+	Datum now = TimestampTzGetDatum(claimed_at = GetCurrentTimestamp());
 	dlist_iter iter;
 
 	for (int16 priority = HIGHEST_PRIORITY; priority >= LOWEST_PRIORITY && claim.n < max; priority--)
 	{
-		Datum args[3] = {Int32GetDatum(max - claim.n), Int32GetDatum(lease_ms), Int16GetDatum(priority)};
+		Datum args[4] = {Int32GetDatum(max - claim.n), Int32GetDatum(lease_ms), Int16GetDatum(priority), now};
 
 		(void) vy_query_each(&claim_jobs, args, NULL, add_transfer, &claim);
 	}
@@ -174,10 +178,11 @@ vy_outbox_expire(bool all)
 TimestampTz
 vy_outbox_next(void)
 {
+	Datum now = TimestampTzGetDatum(claimed_at);
 	Datum at;
 	bool isnull;
 
-	return vy_query_row(&next_due, NULL, NULL, 1, &at, &isnull) && !isnull ? DatumGetTimestampTz(at) : DT_NOEND;
+	return vy_query_row(&next_due, &now, NULL, 1, &at, &isnull) && !isnull ? DatumGetTimestampTz(at) : DT_NOEND;
 }
 
 /* In a context that outlives the transaction: it goes with the transfer. */

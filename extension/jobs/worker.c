@@ -18,9 +18,6 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-/* Jobs that nobody rang for: a prepared transaction that committed, a row that was locked when it was due. */
-#define LOOK_MS 60000
-
 /* Commits come faster than looks are worth: those of this time are one look. The first after a pause is not kept waiting. */
 #define GATHER_MS 2
 
@@ -157,7 +154,8 @@ work(void)
 	{
 		TimestampTz now = GetCurrentTimestamp();
 		bool gathered = TimestampDifferenceExceeds(looked, now, GATHER_MS);
-		bool look = gathered && (pg_atomic_exchange_u32(&my_place->bell, 0) != 0 || TimestampDifferenceExceeds(looked, now, LOOK_MS));
+		bool look =
+			gathered && (pg_atomic_exchange_u32(&my_place->bell, 0) != 0 || TimestampDifferenceExceeds(looked, now, VY_WORKER_LOOK_MS));
 
 		if (look && !still_home())
 			break;

@@ -9,6 +9,9 @@
 
 #define VY_WORKER_RESTART_MS 5000
 
+/* Nobody rings for a prepared transaction that commits, a row that was locked when it was due, a job that is due much later. */
+#define VY_WORKER_LOOK_MS 60000
+
 /* The place of a database in vy_shm->workers, or NULL; claim: takes a free one when there is none. The caller holds vy_shm->lock. */
 VyShmWorker *vy_place_find(Oid database, bool claim);
 
