@@ -60,6 +60,7 @@ static VyInsert put_keyless = {
 	.returning = "id"};
 
 static bool ring;
+static TimestampTz ring_for = DT_NOEND; /* when the earliest job of this transaction is due */
 
 static const VyJobKind *build(const char *name, Jsonb *jsonb, VyJobDraft *draft);
 static Datum put(const VyJobKind *kind, const VyJobDraft *draft, const VyJobOwner *owner, Datum *args, bool *nulls);
@@ -154,9 +155,8 @@ put(const VyJobKind *kind, const VyJobDraft *draft, const VyJobOwner *owner, Dat
 	args[12] = CStringGetTextDatum(draft->key);
 	if (!(nulls[8] && vy_insert_row(&put_keyless, args, nulls, &id)) && !vy_query_row(&put_job, args, nulls, 1, &id, &isnull))
 		id = id_of(args, nulls);
-	/* What is due long after the worker looks again by itself is not worth waking it. */
-	if (TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 2 * VY_WORKER_LOOK_MS) > DatumGetTimestampTz(args[3]))
-		vy_ring_at_commit();
+	ring_for = Min(ring_for, DatumGetTimestampTz(args[3]));
+	ring = true;
 	return id;
 }
 
@@ -164,6 +164,7 @@ void
 vy_ring_at_commit(void)
 {
 	ring = true;
+	ring_for = DT_NOBEGIN;
 }
 
 void
@@ -233,14 +234,21 @@ id_of(const Datum *args, const bool *nulls)
 	return found[0];
 }
 
-/* Only the first ring since the worker last looked wakes it. A place that has changed hands meanwhile wakes somebody for nothing. */
+/*
+ * Only the first ring since the worker last looked wakes it, and what is due long after it looks again by itself is not worth waking it. A
+ * place that has changed hands meanwhile wakes somebody for nothing.
+ */
 static void
 on_transaction_end(XactEvent event, void *arg __attribute__((unused)))
 {
+	TimestampTz due = ring_for;
+
 	if (!ring || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
 		return;
 	ring = false;
-	if (event != XACT_EVENT_COMMIT || vy_shm == NULL)
+	ring_for = DT_NOEND;
+	if (event != XACT_EVENT_COMMIT || vy_shm == NULL ||
+		due > TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 2 * (int64) VY_WORKER_LOOK_MS))
 		return;
 	for (int i = 0; i < VY_SHM_WORKERS; i++)
 	{
