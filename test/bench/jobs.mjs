@@ -23,7 +23,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const quick = Boolean(process.env.QUICK && process.env.QUICK !== '0');
 const settings = {
   rounds: Number(process.env.ROUNDS) || (quick ? 3 : 7), seconds: 1, clients: [1, 4, 16, 32],
-  loops: quick ? 20 : 60, loop_rows: 2000, samples: quick ? 200 : 500, in_flight: 200, peer_ms: 500,
+  loops: quick ? 60 : 200, loop_rows: 500, samples: quick ? 200 : 500, in_flight: 200, peer_ms: 500,
 };
 const say = (text) => process.stdout.write(`${text}\n`);
 const sorted = (values) => values.toSorted((a, b) => a - b);
@@ -72,19 +72,25 @@ const tidy = () => { db.sql('TRUNCATE vyricon.jobs, public.mine, public.outbox')
 const statements = (path, due) => ({
   outbox: `INSERT INTO public.outbox (payload) VALUES ('${payload(path)}')`,
   enqueue: `vyricon.enqueue('http', '${payload(path)}'${due})`,
+  // the row of a job, by a statement as an application would write it
+  statement: `INSERT INTO vyricon.jobs (kind, repeatable, max_attempts, run_at, role_name, idempotency_key, request)
+    VALUES ('http', false, 15, 'infinity', 'postgres', 'vyr_0123456789abcdef0123456789abcdef', '\\x${'00'.repeat(130)}')`,
   keyed: `vyricon.enqueue('http', '${payload(path)}'${due}, key => gen_random_uuid()::text)`,
 });
 
 async function loops() {
-  const { outbox, enqueue, keyed } = statements('/never', ", 'infinity'");
+  const { outbox, enqueue, statement, keyed } = statements('/never', ", 'infinity'");
   const session = new Session();
   const time = async (text) => Number(await session.ask(`SELECT public.time_loop($s$${text}$s$, ${settings.loop_rows});`));
   const rounds = [];
-  for (let i = 0; i < settings.loops; i++) rounds.push({ plain: await time(outbox), enqueue: await time(`PERFORM ${enqueue}`), keyed: await time(`PERFORM ${keyed}`) });
+  for (let i = 0; i < settings.loops; i++)
+    rounds.push({ plain: await time(outbox), enqueue: await time(`PERFORM ${enqueue}`), statement: await time(statement), keyed: await time(`PERFORM ${keyed}`) });
   await session.close();
   tidy();
-  const us = (name) => median(rounds.map((r) => r[name]));
-  return { plain_us: us('plain'), enqueue_us: us('enqueue'), keyed_us: us('keyed'), ratio: spread(rounds.map((r) => r.enqueue / r.plain)), keyed: spread(rounds.map((r) => r.keyed / r.plain)) };
+  const names = Object.keys(rounds[0]);
+  const us = (q) => Object.fromEntries(names.map((name) => [name, quantile(rounds.map((r) => r[name]), q)]));
+  const ratio = (a, b) => spread(rounds.map((r) => r[a] / r[b]));
+  return { us: us(0.5), best_us: us(0), ratio: ratio('enqueue', 'plain'), keyed: ratio('keyed', 'plain'), against_statement: ratio('enqueue', 'statement') };
 }
 
 function writeScripts() {
@@ -107,21 +113,24 @@ async function commits() {
     const rounds = [];
     for (let round = 0; round < settings.rounds; round++) {
       const tps = {};
+      const cpu = {};
       for (let i = 0; i < names.length; i++) {
         const name = names[(i + round) % names.length];
-        tps[name] = (await db.pgbench(scripts[name], clients, settings.seconds)).rps;
+        const run = await db.pgbench(scripts[name], clients, settings.seconds);
+        tps[name] = run.rps;
+        cpu[name] = run.cpu_us_db;
         tidy();
       }
-      rounds.push(tps);
+      rounds.push({ ...tps, cpu });
     }
     const ratio = (a, b) => spread(rounds.map((r) => r[a] / r[b]));
     result[clients] = {
       tps: Object.fromEntries(names.map((name) => [name, median(rounds.map((r) => r[name]))])),
       cost: ratio('outbox', 'enqueue'), against_notify: ratio('enqueue', 'notify'), ceiling: ratio('outbox', 'notify'),
-      cost_sent: ratio('outbox', 'sent'), sent_against_notify: ratio('sent', 'notify'),
+      cpu: spread(rounds.map((r) => r.cpu.enqueue / r.cpu.outbox)), cost_sent: ratio('outbox', 'sent'), sent_against_notify: ratio('sent', 'notify'),
     };
-    const { tps, cost, against_notify: notify, cost_sent: sent } = result[clients];
-    say(`${String(clients).padStart(2)} clients: ${names.map((n) => `${n} ${Math.round(tps[n])}`).join('  ')}\n   cost against an outbox ${show(cost)}, with the worker sending ${show(sent)}; commits against NOTIFY ${show(notify)}, of an outbox ${show(result[clients].ceiling)}`);
+    const { tps, cost, against_notify: notify, cost_sent: sent, cpu } = result[clients];
+    say(`${String(clients).padStart(2)} clients: ${names.map((n) => `${n} ${Math.round(tps[n])}`).join('  ')}\n   cost against an outbox ${show(cost)}, in CPU time ${show(cpu)}, with the worker sending ${show(sent)}; commits against NOTIFY ${show(notify)}, of an outbox ${show(result[clients].ceiling)}`);
   }
   return result;
 }
@@ -166,7 +175,9 @@ async function main() {
   await once(peer, 'listening');
   prepare();
   const loop = await loops();
-  say(`loop in one transaction: plain insert ${loop.plain_us.toFixed(2)} us, enqueue ${loop.enqueue_us.toFixed(2)} us: ${show(loop.ratio)}; with a key ${loop.keyed_us.toFixed(2)} us: ${show(loop.keyed)}`);
+  for (const [name, us] of [['median', loop.us], ['best round', loop.best_us]])
+    say(`loop in one transaction, us each, ${name}: plain insert ${us.plain.toFixed(2)}, enqueue ${us.enqueue.toFixed(2)}, its row by a statement ${us.statement.toFixed(2)}, enqueue with a key ${us.keyed.toFixed(2)}`);
+  say(`   enqueue against a plain insert ${show(loop.ratio)}, with a key ${show(loop.keyed)}; against its row by a statement ${show(loop.against_statement)}`);
   const latency = { idle: await wire(20), busy: await wire(1) };
   for (const [name, l] of Object.entries(latency)) say(`commit to request on the wire, ${name}: p50 ${l.p50_ms.toFixed(2)} ms, p99 ${l.p99_ms.toFixed(2)} ms, max ${l.max_ms.toFixed(2)} ms`);
   tidy();
