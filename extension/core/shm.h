@@ -13,6 +13,17 @@
 
 #define VY_SHM_WORKERS 32
 
+#define VY_SHM_SQL_WORKERS 8
+
+/* A process that runs sql jobs of a database (jobs/sql_worker.c); guarded by VyShm.lock. */
+typedef struct VyShmSqlWorker
+{
+	pid_t pid; /* 0: not running */
+	Latch *latch; /* its own, in shared memory too; NULL: it does not run */
+	bool busy; /* it has a job, or is looking for one */
+	TimestampTz reserved_until; /* it was started, and has to be here by then */
+} VyShmSqlWorker;
+
 /* One database's worker; guarded by VyShm.lock, but for bell, rescheduled and latch, which are rung without it. */
 typedef struct VyShmWorker
 {
@@ -27,6 +38,9 @@ typedef struct VyShmWorker
 	pg_atomic_uint32 bell; /* 1: a job was committed that the worker has not looked for */
 	pg_atomic_uint32 rescheduled; /* 1: a schedule was changed and may be due earlier than the worker knows */
 	Latch *latch; /* the worker's, in shared memory too; NULL: it does not run */
+	VyShmSqlWorker sql[VY_SHM_SQL_WORKERS];
+	bool sql_lost; /* one of them ended in the middle of a job */
+	TimestampTz sql_not_before; /* no start of one before this time */
 } VyShmWorker;
 
 #define VY_SHM_LIMITS 7

@@ -12,6 +12,7 @@
 #include "core/fault.h"
 #include "core/settings.h"
 #include "jobs/outbox.h"
+#include "jobs/sql.h"
 #include "libpq/pqsignal.h"
 #include "pgstat.h"
 #include "storage/latch.h"
@@ -201,6 +202,7 @@ record_ended(void)
 	}
 	/* what waited behind them, or for a place, may be due now */
 	next_at = 0;
+	vy_sql_lane_look_soon();
 }
 
 /* The first claim of a worker takes over what its predecessor left: there is one worker per database. */
@@ -213,7 +215,7 @@ claim(void)
 	int n;
 
 	begin("claiming jobs");
-	while (vy_outbox_expire(!took_over) > 0)
+	while (vy_outbox_expire(!took_over, NULL) > 0)
 		CHECK_FOR_INTERRUPTS();
 	n = vy_outbox_claim(room, &claimed);
 	next_at = n == room ? 0 : vy_outbox_next();

@@ -251,10 +251,6 @@ on_transaction_end(XactEvent event, void *arg __attribute__((unused)))
 		due > TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 2 * (int64) VY_WORKER_LOOK_MS))
 		return;
 	for (int i = 0; i < VY_SHM_WORKERS; i++)
-	{
-		VyShmWorker *place = &vy_shm->workers[i];
-
-		if (place->database == MyDatabaseId && pg_atomic_exchange_u32(&place->bell, 1) == 0 && place->latch != NULL)
-			SetLatch(place->latch);
-	}
+		if (vy_shm->workers[i].database == MyDatabaseId)
+			vy_place_ring(&vy_shm->workers[i]);
 }

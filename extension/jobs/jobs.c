@@ -16,6 +16,7 @@
 #include "jobs/outbox.h"
 #include "jobs/purge.h"
 #include "jobs/schedule.h"
+#include "jobs/sql.h"
 #include "jobs/worker.h"
 
 #define MAX_JOBS 64
@@ -44,7 +45,7 @@ static const VyJob jobs[] = {
 	{"schedules", vy_schedules_run, &schedules_period, vy_schedules_next},
 };
 
-static const VyJobKind *const kinds[] = {&vy_http_kind, &vy_mail_kind};
+static const VyJobKind *const kinds[] = {&vy_http_kind, &vy_mail_kind, &vy_sql_kind};
 
 static void on_transaction_end(XactEvent event, void *arg);
 static TimestampTz run_in_transaction(const VyJob *job);
@@ -101,6 +102,7 @@ vy_jobs_init(void)
 	vy_mailbox_init();
 	vy_transfer_init();
 	vy_dispatcher_init();
+	vy_sql_init();
 	RegisterXactCallback(on_transaction_end, NULL);
 	vy_leave_init();
 	if (process_shared_preload_libraries_in_progress)

@@ -34,6 +34,8 @@ typedef struct VyJobKind
 {
 	const char *name;
 	int max_attempts;
+	/* Its effect commits together with the record of it, in a process of its own (sql_worker.c): what is not recorded did not happen. */
+	bool in_database;
 	/* payload is a JSON object; raises what the enqueuer should mend. */
 	void (*build)(VyJobDraft *draft, VyStr payload);
 	/* In the transaction that claims: reads what sending needs. May settle the job without the network by setting transfer->outcome. */
@@ -51,6 +53,7 @@ typedef struct VyJobKind
 
 extern const VyJobKind vy_http_kind;
 extern const VyJobKind vy_mail_kind;
+extern const VyJobKind vy_sql_kind;
 
 void vy_mail_kind_init(void);
 

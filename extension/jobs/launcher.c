@@ -170,7 +170,7 @@ forget_dropped(const Cluster *cluster)
 	{
 		VyShmWorker *place = &vy_shm->workers[i];
 
-		if (place->pid == 0 && place->holds == 0 && !list_member_oid(cluster->databases, place->database))
+		if (!vy_place_is_manned(place) && place->holds == 0 && !list_member_oid(cluster->databases, place->database))
 			place->database = InvalidOid;
 	}
 }

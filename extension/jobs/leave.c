@@ -1,10 +1,8 @@
 /*
  * leave.c: PostgreSQL cannot copy, rename, move or drop a database that somebody is connected to, and a worker always is. Before such a
- * statement the worker is asked to leave; it comes back when the transaction ends, whichever way.
+ * statement its workers are asked to leave; they come back when the transaction ends, whichever way.
  */
 #include "jobs/worker.h"
-
-#include <signal.h>
 
 #include "access/htup_details.h"
 #include "access/xact.h"
@@ -117,15 +115,14 @@ drops_extension(const DropStmt *statement)
 	return false;
 }
 
-/* Waits until the worker has gone; PostgreSQL itself waits some seconds more for the rest of a process that leaves. */
+/* Waits until the workers have gone; PostgreSQL itself waits some seconds more for the rest of a process that leaves. */
 static void
 hold(Oid database)
 {
-	pid_t pid = 0;
-
 	for (int waited = 0; waited < LONGEST_WAIT_MS; waited += LOOK_MS)
 	{
 		VyShmWorker *place;
+		bool manned;
 
 		LWLockAcquire(vy_shm->lock, LW_EXCLUSIVE);
 		place = vy_place_find(database, true);
@@ -134,12 +131,11 @@ hold(Oid database)
 			place->holds++;
 			held = database;
 		}
-		pid = place != NULL ? place->pid : 0;
-		/* The pid is its own as long as we have the lock: a worker takes the lock to leave. */
-		if (pid != 0 && waited == 0)
-			kill(pid, SIGTERM);
+		manned = place != NULL && vy_place_is_manned(place);
+		if (manned && waited == 0)
+			vy_place_dismiss(place, true);
 		LWLockRelease(vy_shm->lock);
-		if (pid == 0)
+		if (!manned)
 			return;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, LOOK_MS, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
@@ -157,8 +153,11 @@ release(XactEvent event, void *arg __attribute__((unused)))
 	LWLockAcquire(vy_shm->lock, LW_EXCLUSIVE);
 	place = vy_place_find(held, false);
 	held = InvalidOid;
-	if (place != NULL && --place->holds == 0 && place->pid == 0 && !place->wanted && !place->copy)
-		place->database = InvalidOid;
+	if (place != NULL)
+	{
+		place->holds--;
+		vy_place_free(place);
+	}
 	vy_launcher_wake();
 	LWLockRelease(vy_shm->lock);
 }

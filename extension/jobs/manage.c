@@ -29,8 +29,10 @@ VY_QUERY(retry_job,
 VY_QUERY(park_jobs,
 		 .sql = "UPDATE vyricon.jobs SET state = 'queued', run_at = 'infinity', lease_until = NULL,"
 				" problem = 'parked: this database was a copy' WHERE id = ANY (ARRAY("
-				"(SELECT q.id FROM vyricon.jobs AS q WHERE q.state = 'queued' AND q.run_at < 'infinity'"
+				"(SELECT q.id FROM vyricon.jobs AS q WHERE q.state = 'queued' AND q.kind <> 'sql' AND q.run_at < 'infinity'"
 				" ORDER BY q.priority DESC, q.run_at, q.id LIMIT 1000)"
+				" UNION ALL (SELECT s.id FROM vyricon.jobs AS s WHERE s.state = 'queued' AND s.kind = 'sql' AND s.run_at < 'infinity'"
+				" ORDER BY s.priority DESC, s.run_at, s.id LIMIT 1000)"
 				" UNION ALL (SELECT f.id FROM vyricon.jobs AS f WHERE f.state = 'in_flight' ORDER BY f.lease_until LIMIT 1000)))",
 		 .expect = SPI_OK_UPDATE);
 

@@ -62,7 +62,7 @@ VY_QUERY(claim_jobs,
 		 .sql =
 			 "UPDATE vyricon.jobs AS j SET state = 'in_flight', attempts = j.attempts + 1,"
 			 " lease_until = clock_timestamp() + $2 * interval '1 millisecond' WHERE j.id = ANY (ARRAY("
-			 "SELECT q.id FROM vyricon.jobs AS q WHERE q.state = 'queued' AND q.priority = $3 AND q.run_at <= $4"
+			 "SELECT q.id FROM vyricon.jobs AS q WHERE q.state = 'queued' AND q.kind <> 'sql' AND q.priority = $3 AND q.run_at <= $4"
 			 " AND (q.subject IS NULL OR NOT EXISTS (SELECT FROM vyricon.jobs AS b WHERE b.subject = q.subject AND b.id < q.id"
 			 " AND b.state IN ('queued', 'in_flight'))) ORDER BY q.run_at, q.id LIMIT $1 FOR UPDATE SKIP LOCKED))"
 			 " RETURNING j.id, j.kind, j.attempts, j.max_attempts, j.repeatable, j.doubtful, j.idempotency_key, j.secret_name, j.request",
@@ -77,14 +77,16 @@ VY_QUERY(record_attempt,
 
 VY_QUERY(find_expired,
 		 .sql = "SELECT id, kind, attempts, max_attempts, repeatable, doubtful FROM vyricon.jobs WHERE state = 'in_flight'"
-				" AND (lease_until < clock_timestamp() OR $1) ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED",
-		 .nargs = 2, .types = {BOOLOID, INT4OID}, .expect = SPI_OK_SELECT);
+				" AND (lease_until < clock_timestamp() OR $1 OR kind = $3) ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED",
+		 .nargs = 3, .types = {BOOLOID, INT4OID, TEXTOID}, .expect = SPI_OK_SELECT);
 
+/* A lease that ended long ago and is still there is locked by whoever records: not worth a turn of the worker every moment. */
 VY_QUERY(next_due,
 		 .sql = "SELECT LEAST((SELECT min(first.run_at) FROM (VALUES (1::int2), (0::int2), (-1::int2)) AS p (priority), LATERAL ("
-				"SELECT q.run_at FROM vyricon.jobs AS q WHERE q.state = 'queued' AND q.priority = p.priority AND q.run_at > $1"
-				" ORDER BY q.run_at, q.id LIMIT 1) AS first),"
-				" (SELECT f.lease_until FROM vyricon.jobs AS f WHERE f.state = 'in_flight' ORDER BY f.lease_until LIMIT 1))",
+				"SELECT q.run_at FROM vyricon.jobs AS q WHERE q.state = 'queued' AND q.kind <> 'sql' AND q.priority = p.priority"
+				" AND q.run_at > $1 ORDER BY q.run_at, q.id LIMIT 1) AS first),"
+				" (SELECT f.lease_until FROM vyricon.jobs AS f WHERE f.state = 'in_flight'"
+				" AND f.lease_until > $1 - interval '1 second' ORDER BY f.lease_until LIMIT 1))",
 		 .nargs = 1, .types = {TIMESTAMPTZOID}, .expect = SPI_OK_SELECT);
 
 static void add_transfer(void *arg, HeapTuple row, TupleDesc desc);
@@ -153,23 +155,38 @@ record(void *arg)
 		transfer->kind->apply(transfer, state);
 }
 
-int64
-vy_outbox_expire(bool all)
+bool
+vy_outbox_settle(int64 id, const VyJobTry *attempt, VyOutcome outcome, VyStr answer, const char *problem)
 {
-	Datum args[2] = {BoolGetDatum(all), Int32GetDatum(BATCH)};
+	Datum rest[3] = {(Datum) 0};
+	bool nulls[3] = {true};
+	VyJobState state;
+
+	rest[1] = text_or_null(answer.p, answer.n, &nulls[1]);
+	rest[2] = text_or_null(problem, strlen(problem), &nulls[2]);
+	return write_fate(id, attempt, outcome, 0, rest, nulls, &state);
+}
+
+int64
+vy_outbox_expire(bool all, const char *kind)
+{
+	Datum args[3] = {BoolGetDatum(all), Int32GetDatum(BATCH), kind != NULL ? CStringGetTextDatum(kind) : (Datum) 0};
+	bool arg_nulls[3] = {false, false, kind == NULL};
 	dlist_head list = DLIST_STATIC_INIT(list);
 	dlist_iter iter;
 	Datum rest[3] = {(Datum) 0, (Datum) 0, CStringGetTextDatum("its worker ended before an answer was recorded")};
 	bool nulls[3] = {true, true, false};
 	int64 n = 0;
 
-	(void) vy_query_each(&find_expired, args, NULL, read_try, &list);
+	(void) vy_query_each(&find_expired, args, arg_nulls, read_try, &list);
 	dlist_foreach(iter, &list)
 	{
 		const VyTransfer *transfer = dlist_container(VyTransfer, node, iter.cur);
+		bool undone = transfer->kind != NULL && transfer->kind->in_database;
 		VyJobState state;
 
-		(void) write_fate(transfer->job.id, &transfer->job.attempt, VY_OUTCOME_LOST, 0, rest, nulls, &state);
+		(void) write_fate(transfer->job.id, &transfer->job.attempt, undone ? VY_OUTCOME_NOT_SENT : VY_OUTCOME_LOST, 0, rest, nulls,
+						  &state);
 		n++;
 	}
 	return n;
@@ -269,6 +286,7 @@ read_try(void *arg, HeapTuple row, TupleDesc desc)
 
 	heap_deform_tuple(row, desc, values, nulls);
 	transfer->job.id = DatumGetInt64(values[ID]);
+	transfer->kind = vy_job_kind_find(TextDatumGetCString(values[KIND]));
 	transfer->job.attempt = (VyJobTry){DatumGetBool(values[REPEATABLE]), DatumGetBool(values[DOUBTFUL]), DatumGetInt32(values[ATTEMPTS]),
 									   DatumGetInt32(values[MAX_ATTEMPTS])};
 	dlist_push_tail((dlist_head *) arg, &transfer->node);

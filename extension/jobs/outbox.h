@@ -16,8 +16,14 @@ int vy_outbox_claim(int max, dlist_head *list);
 /* Writes the outcome and applies the answer, unless somebody else has taken the job over since. */
 void vy_outbox_record(VyTransfer *transfer);
 
-/* Jobs in flight whose lease has ended (all: every one of them, when no other worker can be alive) count as lost. */
-int64 vy_outbox_expire(bool all);
+/* The outcome of an attempt that was no transfer; false: somebody else has taken the job over since. An empty answer or problem: none. */
+bool vy_outbox_settle(int64 id, const VyJobTry *attempt, VyOutcome outcome, VyStr answer, const char *problem);
+
+/*
+ * Jobs in flight whose lease has ended (all: every one of them, when no other worker can be alive; kind: every one of that kind) count as
+ * lost, unless somebody holds their row.
+ */
+int64 vy_outbox_expire(bool all, const char *kind);
 
 /* When the next job is due or the next lease ends; DT_NOEND: there is none. */
 TimestampTz vy_outbox_next(void);

@@ -6,8 +6,11 @@
  */
 #include "jobs/worker.h"
 
+#include <signal.h>
+
 #include "access/xact.h"
 #include "jobs/dispatcher.h"
+#include "jobs/sql.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -77,6 +80,41 @@ vy_place_find(Oid database, bool claim)
 	return unused;
 }
 
+bool
+vy_place_is_manned(const VyShmWorker *place)
+{
+	bool manned = place->pid != 0;
+
+	for (int i = 0; i < VY_SHM_SQL_WORKERS; i++)
+		manned = manned || place->sql[i].pid != 0;
+	return manned;
+}
+
+/* A pid is its own as long as the caller has the lock: a worker takes the lock to leave. */
+void
+vy_place_dismiss(const VyShmWorker *place, bool all)
+{
+	if (all && place->pid != 0)
+		kill(place->pid, SIGTERM);
+	for (int i = 0; i < VY_SHM_SQL_WORKERS; i++)
+		if (place->sql[i].pid != 0)
+			kill(place->sql[i].pid, SIGTERM);
+}
+
+void
+vy_place_free(VyShmWorker *place)
+{
+	if (!place->wanted && !place->copy && place->holds == 0 && !vy_place_is_manned(place))
+		place->database = InvalidOid;
+}
+
+void
+vy_place_ring(VyShmWorker *place)
+{
+	if (pg_atomic_exchange_u32(&place->bell, 1) == 0 && place->latch != NULL)
+		SetLatch(place->latch);
+}
+
 /* wanted is lowered before the worker looks: a setup() that commits meanwhile raises it again and gets a worker that sees it. */
 static bool
 take_place(Oid database)
@@ -109,8 +147,9 @@ give_up_place(int code, Datum arg __attribute__((unused)))
 	}
 	else
 		my_place->not_before = 0;
-	if (!my_place->wanted && !my_place->copy && my_place->holds == 0)
-		my_place->database = InvalidOid;
+	if (!my_place->wanted)
+		vy_place_dismiss(my_place, false);
+	vy_place_free(my_place);
 	vy_launcher_wake();
 	LWLockRelease(vy_shm->lock);
 }
@@ -163,6 +202,7 @@ work(void)
 		wait = vy_jobs_run_due(my_place);
 		turn = vy_dispatcher_turn(look);
 		wait = Min(wait, turn);
+		wait = Min(wait, vy_sql_lane_turn(my_place, look));
 		if (pg_atomic_read_u32(&my_place->bell) != 0)
 			wait = Min(wait, GATHER_MS);
 	} while (vy_worker_wait(wait, vy_dispatcher_fd()));

@@ -15,6 +15,18 @@
 /* The place of a database in vy_shm->workers, or NULL; claim: takes a free one when there is none. The caller holds vy_shm->lock. */
 VyShmWorker *vy_place_find(Oid database, bool claim);
 
+/* Somebody works at this place: it must not be given to another database. The caller holds vy_shm->lock. */
+bool vy_place_is_manned(const VyShmWorker *place);
+
+/* Asks the processes there for sql jobs to leave, and with all the worker as well. The caller holds vy_shm->lock. */
+void vy_place_dismiss(const VyShmWorker *place, bool all);
+
+/* Gives the place back when nobody is or will be there. The caller holds vy_shm->lock. */
+void vy_place_free(VyShmWorker *place);
+
+/* Rings the place's bell: its worker looks for jobs. */
+void vy_place_ring(VyShmWorker *place);
+
 /* Tells the launcher to look again. The caller holds vy_shm->lock. */
 void vy_launcher_wake(void);
 

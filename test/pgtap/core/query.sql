@@ -11,7 +11,7 @@ INSERT INTO vyricon.custom_routes (method, pattern, function_schema, function_na
 INSERT INTO vyricon.rate_limits (method, pattern, per, rate) SELECT '*', '/limit/' || n, 'address', '1/s' FROM generate_series(1, 100000) AS n;
 INSERT INTO vyricon.idempotency_keys SELECT 'user ' || n % 1000, 'key ' || n, '', 200, '{}', '', now() + n * interval '1 second' FROM generate_series(1, 100000) AS n;
 INSERT INTO vyricon.jobs (kind, state, repeatable, max_attempts, run_at, lease_until, finished_at, role_name, subject, key, idempotency_key, request)
-  SELECT 'http', (ARRAY['queued', 'done', 'in_flight', 'failed'])[1 + n % 4], true, 5, now() + n * interval '1 second', now() + n * interval '1 minute',
+  SELECT CASE WHEN n % 8 IN (1, 2, 4) THEN 'sql' ELSE 'http' END, (ARRAY['queued', 'done', 'in_flight', 'failed'])[1 + n % 4], true, 5, now() + n * interval '1 second', now() + n * interval '1 minute',
          CASE n % 4 WHEN 1 THEN now() - n * interval '1 minute' END, 'postgres', 'subject ' || n % 1000, 'key ' || n, 'vyr_' || n, ''
     FROM generate_series(1, 100000) AS n;
 INSERT INTO vyricon.mailbox (job, sent_at, sender, recipients, subject, message)
