@@ -95,8 +95,8 @@ static bool take_slot(Oid database, int slot);
 static void give_up_slot(int code, Datum arg);
 static void set_busy(bool busy);
 static void work(int slot);
-static bool look_home(TimestampTz *next);
-static bool claim(VySqlJob *job);
+static bool is_home(void);
+static bool claim(VySqlJob *job, TimestampTz *next);
 static void read_job(void *arg, HeapTuple row, TupleDesc desc);
 static void run(const VySqlJob *job);
 static void perform(const VySqlJob *job);
@@ -180,17 +180,17 @@ static void
 work(int slot)
 {
 	TimestampTz idle_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), IDLE_MS);
-	TimestampTz next;
+	TimestampTz next = DT_NOEND;
 	long wait;
 
 	do
 	{
 		VySqlJob job;
 
-		if (!look_home(&next) || slot >= vy_sql_workers)
-			break;
 		set_busy(true);
-		while (!ShutdownRequestPending && slot < vy_sql_workers && claim(&job))
+		if (!is_home())
+			break;
+		while (!ShutdownRequestPending && slot < vy_sql_workers && claim(&job, &next))
 		{
 			run(&job);
 			MemoryContextReset(job_context);
@@ -198,25 +198,24 @@ work(int slot)
 		}
 		set_busy(false);
 		wait = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), Min(idle_until, next));
-	} while (idle_until > GetCurrentTimestamp() && vy_worker_wait(wait, -1));
+	} while (slot < vy_sql_workers && idle_until > GetCurrentTimestamp() && vy_worker_wait(wait, -1));
 }
 
 /* As the worker does before it looks: DROP EXTENSION or a restore over the database end the work. */
 static bool
-look_home(TimestampTz *next)
+is_home(void)
 {
 	bool here;
 
 	begin("looking for sql jobs");
 	here = vy_jobs_home() == VY_HOME_HERE;
-	if (here)
-		(void) vy_sql_due(next);
 	commit();
 	return here;
 }
 
+/* False: none is due before next. A claim is on disk before it is worked on, or a job that takes the server down is tried for ever. */
 static bool
-claim(VySqlJob *job)
+claim(VySqlJob *job, TimestampTz *next)
 {
 	int64 lease_ms = (int64) timeout_ms + LEASE_MORE_MS;
 	bool found = false;
@@ -228,6 +227,10 @@ claim(VySqlJob *job)
 
 		found = vy_query_each(&claim_job, args, NULL, read_job, job) > 0;
 	}
+	if (found)
+		ForceSyncCommit();
+	else
+		(void) vy_sql_due(next);
 	commit();
 	if (found)
 		VY_FAULT_POINT("sql_claimed");
