@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { root, run } from './lib/process.mjs';
 
 const blocks = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^```(sql|sh|js|pgtap)\n(.*?)^```$/gms)]
@@ -44,6 +45,12 @@ const promises = [
   }],
   ['sql', (out) => assert.match(out, /^\d+\n(.*\n)?http\|queued\|1$/m)],
   ['sql', (out) => assert.match(out, /^\d+\n$/)],
+  ['sql', async (out) => {
+    const id = /^\d+$/m.exec(out)[0];
+    const answer = async () => (await psql(`SELECT coalesce(answer, problem) FROM vyricon.jobs WHERE id = ${id} AND state NOT IN ('queued', 'in_flight')`)).out.trim();
+    for (const end = Date.now() + 10000; Date.now() < end && await answer() === ''; await sleep(50));
+    assert.equal(await answer(), '"hello Ada"');
+  }],
   ['sql', (out) => assert.match(out, /^(\d{4}-\d\d-\d\d 0[78]:00:00\+00)\nweekly report\|\1\|\|\|$/m)],
   ['pgtap', (out) => assert.deepEqual(out.match(/^(not )?ok|^1\.\..*/gm), ['1..2', 'ok', 'ok'])],
 ];
@@ -55,7 +62,7 @@ before(async () => {
 
 after(async () => {
   await rm(script, { force: true });
-  const { status, err } = await psql('DELETE FROM vyricon.schedules; DELETE FROM vyricon.jobs; DELETE FROM vyricon.mailbox; DROP TABLE IF EXISTS public.notes; DROP SCHEMA test CASCADE; DROP EXTENSION pgtap;');
+  const { status, err } = await psql('DELETE FROM vyricon.schedules; DELETE FROM vyricon.jobs; DELETE FROM vyricon.mailbox; DROP TABLE IF EXISTS public.notes; DROP FUNCTION IF EXISTS public.greet; DROP SCHEMA test CASCADE; DROP EXTENSION pgtap;');
   assert.equal(status, 0, err);
 });
 
@@ -67,6 +74,6 @@ promises.forEach(([language, holds], number) => {
   test(`block ${number + 1} of README.md, ${language}`, async () => {
     const { status, out, err } = await runners[language](blocks[number].text);
     assert.equal(status, 0, `${out}\n${err}`);
-    holds(out);
+    await holds(out);
   });
 });
