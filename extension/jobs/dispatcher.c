@@ -216,7 +216,10 @@ claim(void)
 
 	begin("claiming jobs");
 	while (vy_outbox_expire(!took_over, NULL) > 0)
+	{
+		vy_sql_lane_look_soon();
 		CHECK_FOR_INTERRUPTS();
+	}
 	n = vy_outbox_claim(room, &claimed);
 	next_at = n == room ? 0 : vy_outbox_next();
 	commit();

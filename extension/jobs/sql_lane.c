@@ -132,6 +132,9 @@ wake_or_reserve(VyShmWorker *place, int due, int *slots)
 			SetLatch(worker->latch);
 		if (worker->pid != 0 ? !worker->busy : worker->reserved_until > now)
 			due--;
+		/* one that was started and never came */
+		if (worker->pid == 0 && worker->reserved_until > now)
+			next_at = Min(next_at, worker->reserved_until);
 	}
 	for (int i = 0; i < vy_sql_workers && due > 0; i++)
 	{

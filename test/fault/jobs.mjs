@@ -2,6 +2,7 @@
  * jobs.mjs: outgoing HTTP jobs and mails to peers that break, while the worker is killed at a named point or the postmaster at any moment. RUNS= says
  * how often (200); SEED= repeats faults, victims and moments. What must hold: every acknowledged job is there once and comes to an end; at the
  * peer each key has at most one effect; done means that it had it, failed that it had not; and what cannot be repeated is never sent twice.
+ * Beside them calls of a function, whose effect is a row: it is there once, exactly when the job is done.
  */
 import { spawn } from 'node:child_process';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { faults, startPeer } from './lib/peer.mjs';
 
 const runs = Number(process.env.RUNS) || 200;
 const JOBS = 20; // of a run
+const CALLS = 6; // of a run
 const MAIL = 0.25; // the share of jobs that are mails; a mail must not be repeated
 const PLAIN = 0.4; // of the others, the share that must not be repeated
 const SETTLED_MS = 20000;
@@ -20,7 +22,7 @@ const DELAY_MS = 300; // the postmaster is killed so long after the first job, a
 const LEAVE_MS = 3000;
 
 // Where the worker kills itself, and how often it may pass there before in a run.
-const points = { claimed: 3, sending: 8, sent: 8, answered: 6, recording: 6, recorded: 6, leaving: 1 };
+const points = { claimed: 3, sending: 8, sent: 8, answered: 6, recording: 6, recorded: 6, leaving: 1, sql_claimed: 4, sql_ran: 3, sql_recording: 3, sql_recorded: 3 };
 
 const ends = ['done', 'failed', 'unknown'];
 const file = join(cluster.data, 'fault_point'); // core/fault.h
@@ -74,7 +76,19 @@ function acknowledged(statements) {
   });
 }
 
+// A call fails now and then, after its effect.
+const fixture = `
+  CREATE TABLE public.called (key text NOT NULL);
+  GRANT INSERT ON public.called TO service_role;
+  CREATE FUNCTION public.call_once(key text) RETURNS void LANGUAGE plpgsql AS $$
+  BEGIN
+    INSERT INTO public.called VALUES (key);
+    PERFORM pg_sleep(0.005);
+    IF random() < 0.3 THEN RAISE EXCEPTION 'not this time'; END IF;
+  END $$;`;
+
 function statementOf(job, url) {
+  if (job.called) return `SET ROLE service_role; SELECT vyricon.enqueue('sql', '{"function":"public.call_once","args":{"key":"${job.key}"}}', key => ${quoted(job.key)}); RESET ROLE;`;
   if (job.mail) {
     const payload = { from: `${job.key}@example.com`, to: 'traveller@example.com', subject: job.key, text: `text of ${job.key}` };
     return `SELECT vyricon.enqueue('mail', ${quoted(JSON.stringify(payload))}, key => ${quoted(job.key)});`;
@@ -137,11 +151,12 @@ async function disarmWhenHit(run) {
 
 async function one(step, peer) {
   const jobs = step.kinds.map((kind, i) => ({ run: step.run, ...kind, key: `${prefix(step.run)}${i}`, acknowledged: false }));
+  const calls = Array.from({ length: CALLS }, (_, i) => ({ called: true, key: `${prefix(step.run)}call-${i}`, acknowledged: false }));
   const run = { hit: [], over: false };
   const began = performance.now();
   if (points[step.victim]) arm(`${step.victim} ${step.countdown}\n`);
   const watch = disarmWhenHit(run);
-  await Promise.all([enqueue(jobs, peer.url), step.victim === 'postmaster' && killPostmaster(step)]);
+  await Promise.all([enqueue(jobs, peer.url), enqueue(calls, peer.url), step.victim === 'postmaster' && killPostmaster(step)]);
   await back();
   if (step.victim === 'leaving') {
     await askToLeave();
@@ -154,12 +169,12 @@ async function one(step, peer) {
   await back();
   run.over = true;
   await watch;
-  return { ...step, jobs, left, hit: run.hit, ms: performance.now() - began };
+  return { ...step, jobs, calls, left, hit: run.hit, ms: performance.now() - began };
 }
 
 // What was sent, what the table says and what the peer saw, side by side.
 async function collect(done, peer, sink) {
-  const rows = JSON.parse(await sql("SELECT coalesce(json_agg(j), '[]') FROM (SELECT key, idempotency_key, state, attempts, max_attempts, status, problem FROM vyricon.jobs WHERE starts_with(key, 'run-')) AS j"));
+  const rows = JSON.parse(await sql("SELECT coalesce(json_agg(j), '[]') FROM (SELECT key, idempotency_key, state, attempts, max_attempts, status, problem FROM vyricon.jobs WHERE kind IN ('http', 'mail') AND starts_with(key, 'run-')) AS j"));
   const byKey = Map.groupBy(rows, (row) => row.key);
   const mails = [...sink.ledger()].map(([id, entry]) => [id.split('@')[0], entry]);
   const ledger = new Map([...peer.ledger(), ...mails]);
@@ -207,11 +222,26 @@ function judge(done, { jobs, strangers }, peer, sink) {
   note(`${known.length} of ${jobs.length} acknowledged, ${known.filter((job) => job.mail).length} of them mails: ${ends.map((state) => `${at(state).length} ${state}`).join(', ')}`);
 }
 
+async function judgeCalls(done) {
+  const must = (name, wrong) => check(`jobs: ${name}`, wrong.length === 0, `${wrong.length} are wrong`, ...wrong.slice(0, 10));
+  const rows = JSON.parse(await sql(`SELECT coalesce(json_agg(j), '[]') FROM (SELECT key, state, attempts, max_attempts, doubtful, problem,
+    (SELECT count(*) FROM public.called AS c WHERE c.key = j.key)::int AS effects FROM vyricon.jobs AS j WHERE kind = 'sql' AND starts_with(key, 'run-')) AS j`));
+  const byKey = Map.groupBy(rows, (row) => row.key);
+  const known = done.flatMap((run) => run.calls).filter((call) => call.acknowledged);
+  must(`every acknowledged call has exactly one row (${known.length})`, known.filter((call) => byKey.get(call.key)?.length !== 1));
+  must(`a call has at most one effect (${rows.length})`, rows.filter((row) => row.effects > 1));
+  must('it has one exactly when it is done', rows.filter((row) => (row.effects === 1) !== (row.state === 'done')));
+  must('it is done, or its attempts are used up, and of none it is unknown', rows.filter((row) => row.doubtful || !(row.state === 'done' || (row.state === 'failed' && row.attempts === row.max_attempts))));
+  must('no effect has no job', (await sql('SELECT key FROM public.called EXCEPT SELECT key FROM vyricon.jobs')).split('\n').filter(Boolean));
+  note(`${rows.filter((row) => row.state === 'done').length} of ${rows.length} calls are done, in ${rows.reduce((sum, row) => sum + row.attempts, 0)} attempts`);
+}
+
 await part('jobs', async () => {
   const steps = plan(generator(seed));
   const began = performance.now();
   note(`jobs: RUNS=${runs} SEED=${seed}`);
   await cluster.takeOver();
+  await sql(fixture);
   const peer = await startPeer({ seed });
   const choose = seededMailFaults(seed);
   const sink = { ...await startMailSink({ choose }), faultOf: choose };
@@ -225,6 +255,7 @@ await part('jobs', async () => {
     if (done.length % 50 === 0) note(`${done.length} runs, ${Math.round((performance.now() - began) / 1000)} s`);
   }
   judge(done, await collect(done, peer, sink), peer, sink);
+  await judgeCalls(done);
   peer.close();
   sink.close();
   const times = done.map((run) => run.ms);
