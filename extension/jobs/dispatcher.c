@@ -205,7 +205,10 @@ record_ended(void)
 	vy_sql_lane_look_soon();
 }
 
-/* The first claim of a worker takes over what its predecessor left: there is one worker per database. */
+/*
+ * The first claim of a worker takes over what its predecessor left: there is one worker per database. A claim is on disk before anything is
+ * sent, whatever synchronous_commit says, or a crash would send it again.
+ */
 static void
 claim(void)
 {
@@ -222,6 +225,8 @@ claim(void)
 	}
 	n = vy_outbox_claim(room, &claimed);
 	next_at = n == room ? 0 : vy_outbox_next();
+	if (n > 0)
+		ForceSyncCommit();
 	commit();
 	took_over = true;
 	if (n > 0)

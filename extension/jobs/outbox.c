@@ -185,8 +185,7 @@ vy_outbox_expire(bool all, const char *kind)
 		bool undone = transfer->kind != NULL && transfer->kind->in_database;
 		VyJobState state;
 
-		(void) write_fate(transfer->job.id, &transfer->job.attempt, undone ? VY_OUTCOME_NOT_SENT : VY_OUTCOME_LOST, 0, rest, nulls,
-						  &state);
+		(void) write_fate(transfer->job.id, &transfer->job.attempt, undone ? VY_OUTCOME_NOT_SENT : VY_OUTCOME_LOST, 0, rest, nulls, &state);
 		n++;
 	}
 	return n;

@@ -34,16 +34,16 @@ static const VySetting settings[] = {
 VY_QUERY(count_due,
 		 .sql = "SELECT count(*)::int4 FROM (VALUES (1::int2), (0::int2), (-1::int2)) AS p (priority), LATERAL ("
 				"SELECT FROM vyricon.jobs AS q WHERE q.state = 'queued' AND q.kind = 'sql' AND q.priority = p.priority"
-				" AND q.run_at <= clock_timestamp() AND (q.subject IS NULL OR NOT EXISTS (SELECT FROM vyricon.jobs AS b"
+				" AND q.run_at <= $2 AND (q.subject IS NULL OR NOT EXISTS (SELECT FROM vyricon.jobs AS b"
 				" WHERE b.subject = q.subject AND b.id < q.id AND b.state IN ('queued', 'in_flight')))"
 				" ORDER BY q.run_at, q.id LIMIT $1) AS due",
-		 .nargs = 1, .types = {INT4OID}, .expect = SPI_OK_SELECT);
+		 .nargs = 2, .types = {INT4OID, TIMESTAMPTZOID}, .expect = SPI_OK_SELECT);
 
 VY_QUERY(next_due,
 		 .sql = "SELECT min(first.run_at) FROM (VALUES (1::int2), (0::int2), (-1::int2)) AS p (priority), LATERAL ("
 				"SELECT q.run_at FROM vyricon.jobs AS q WHERE q.state = 'queued' AND q.kind = 'sql' AND q.priority = p.priority"
-				" AND q.run_at > clock_timestamp() ORDER BY q.run_at, q.id LIMIT 1) AS first",
-		 .expect = SPI_OK_SELECT);
+				" AND q.run_at > $1 ORDER BY q.run_at, q.id LIMIT 1) AS first",
+		 .nargs = 1, .types = {TIMESTAMPTZOID}, .expect = SPI_OK_SELECT);
 
 static int look_for_due(VyShmWorker *place);
 static int wake_or_reserve(VyShmWorker *place, int due, int *slots);
@@ -82,14 +82,15 @@ vy_sql_lane_turn(VyShmWorker *place, bool look)
 int
 vy_sql_due(TimestampTz *next)
 {
-	Datum most = Int32GetDatum(VY_SHM_SQL_WORKERS);
+	Datum now = TimestampTzGetDatum(GetCurrentTimestamp());
+	Datum args[2] = {Int32GetDatum(VY_SHM_SQL_WORKERS), now};
 	Datum count;
 	Datum at;
 	bool isnull;
 
-	if (!vy_query_row(&count_due, &most, NULL, 1, &count, &isnull) || isnull)
+	if (!vy_query_row(&count_due, args, NULL, 1, &count, &isnull) || isnull)
 		elog(ERROR, "due jobs were not counted");
-	*next = vy_query_row(&next_due, NULL, NULL, 1, &at, &isnull) && !isnull ? DatumGetTimestampTz(at) : DT_NOEND;
+	*next = vy_query_row(&next_due, &now, NULL, 1, &at, &isnull) && !isnull ? DatumGetTimestampTz(at) : DT_NOEND;
 	return DatumGetInt32(count);
 }
 

@@ -76,11 +76,11 @@ VY_QUERY(claim_job,
 		 .sql = "UPDATE vyricon.jobs AS j SET state = 'in_flight', attempts = j.attempts + 1,"
 				" lease_until = clock_timestamp() + $1 * interval '1 millisecond' WHERE j.id = ANY (ARRAY("
 				"SELECT q.id FROM vyricon.jobs AS q WHERE q.state = 'queued' AND q.kind = 'sql' AND q.priority = $2"
-				" AND q.run_at <= clock_timestamp() AND (q.subject IS NULL OR NOT EXISTS (SELECT FROM vyricon.jobs AS b"
+				" AND q.run_at <= $3 AND (q.subject IS NULL OR NOT EXISTS (SELECT FROM vyricon.jobs AS b"
 				" WHERE b.subject = q.subject AND b.id < q.id AND b.state IN ('queued', 'in_flight')))"
 				" ORDER BY q.run_at, q.id LIMIT 1 FOR UPDATE SKIP LOCKED))"
 				" RETURNING j.id, j.attempts, j.max_attempts, j.subject IS NOT NULL, j.role_name, j.claims, j.request",
-		 .nargs = 2, .types = {INT8OID, INT2OID}, .expect = SPI_OK_UPDATE_RETURNING);
+		 .nargs = 3, .types = {INT8OID, INT2OID, TIMESTAMPTZOID}, .expect = SPI_OK_UPDATE_RETURNING);
 
 VY_QUERY(hold_job, .sql = "SELECT id FROM vyricon.jobs WHERE id = $1 AND attempts = $2 AND state = 'in_flight' FOR UPDATE", .nargs = 2,
 		 .types = {INT8OID, INT4OID}, .expect = SPI_OK_SELECT);
@@ -218,12 +218,13 @@ static bool
 claim(VySqlJob *job, TimestampTz *next)
 {
 	int64 lease_ms = (int64) timeout_ms + LEASE_MORE_MS;
+	TimestampTz now = GetCurrentTimestamp();
 	bool found = false;
 
 	begin("claiming a job");
 	for (int16 priority = HIGHEST_PRIORITY; priority >= LOWEST_PRIORITY && !found; priority--)
 	{
-		Datum args[2] = {Int64GetDatum(lease_ms), Int16GetDatum(priority)};
+		Datum args[3] = {Int64GetDatum(lease_ms), Int16GetDatum(priority), TimestampTzGetDatum(now)};
 
 		found = vy_query_each(&claim_job, args, NULL, read_job, job) > 0;
 	}

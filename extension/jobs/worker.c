@@ -202,7 +202,8 @@ work(void)
 		wait = vy_jobs_run_due(my_place);
 		turn = vy_dispatcher_turn(look);
 		wait = Min(wait, turn);
-		wait = Min(wait, vy_sql_lane_turn(my_place, look));
+		turn = vy_sql_lane_turn(my_place, look);
+		wait = Min(wait, turn);
 		if (pg_atomic_read_u32(&my_place->bell) != 0)
 			wait = Min(wait, GATHER_MS);
 	} while (vy_worker_wait(wait, vy_dispatcher_fd()));

@@ -25,8 +25,7 @@ CREATE TABLE vyricon.jobs (
   problem text
 );
 -- What is due, in the order in which it is taken; what a worker has; what waits behind another one; what the purge looks for.
-CREATE INDEX jobs_due_idx ON vyricon.jobs (priority DESC, run_at, id) WHERE state = 'queued' AND kind <> 'sql';
-CREATE INDEX jobs_sql_due_idx ON vyricon.jobs (priority DESC, run_at, id) WHERE state = 'queued' AND kind = 'sql';
+CREATE INDEX jobs_due_idx ON vyricon.jobs (priority DESC, run_at, id) WHERE state = 'queued';
 CREATE INDEX jobs_lease_until_idx ON vyricon.jobs (lease_until) WHERE state = 'in_flight';
 CREATE INDEX jobs_subject_idx ON vyricon.jobs (subject, id) WHERE subject IS NOT NULL AND state IN ('queued', 'in_flight');
 CREATE UNIQUE INDEX jobs_key_idx ON vyricon.jobs (key, kind, role_name, (COALESCE(user_id, ''))) WHERE key IS NOT NULL;
