@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "core/fault.h"
 #include "core/settings.h"
+#include "jobs/event.h"
 #include "jobs/outbox.h"
 #include "jobs/sql.h"
 #include "libpq/pqsignal.h"
@@ -192,6 +193,7 @@ record_ended(void)
 	VY_FAULT_POINT("answered");
 	begin("recording jobs");
 	dlist_foreach_modify(iter, &ended) vy_outbox_record(dlist_container(VyTransfer, node, iter.cur));
+	(void) vy_events_announce();
 	VY_FAULT_POINT("recording");
 	commit();
 	VY_FAULT_POINT("recorded");

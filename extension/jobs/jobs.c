@@ -12,6 +12,7 @@
 
 #include "core/settings.h"
 #include "jobs/dispatcher.h"
+#include "jobs/event.h"
 #include "jobs/mailbox.h"
 #include "jobs/outbox.h"
 #include "jobs/purge.h"
@@ -35,6 +36,9 @@ static bool start_at_commit;
 static int purge_period;
 static const int schedules_period = 60; /* what nobody rang for: a prepared transaction that committed */
 
+/* The worker does it whenever it looks for jobs; as a job it is for the foreground. */
+static const int when_rung = 0;
+
 static const VySetting settings[] = {
 	{"vyricon.purge_period", "Time between two purges of expired rows; 0 means never.", PGC_SIGHUP, GUC_UNIT_S, PGC_INT, &purge_period,
 	 NULL, 600, 0, 86400},
@@ -43,6 +47,7 @@ static const VySetting settings[] = {
 static const VyJob jobs[] = {
 	{"purge", vy_purge_run, &purge_period, NULL},
 	{"schedules", vy_schedules_run, &schedules_period, vy_schedules_next},
+	{"announce", vy_events_announce, &when_rung, NULL},
 };
 
 static const VyJobKind *const kinds[] = {&vy_http_kind, &vy_mail_kind, &vy_sql_kind};
@@ -97,6 +102,7 @@ vy_jobs_init(void)
 	vy_enqueue_init();
 	vy_manage_init();
 	vy_schedules_init();
+	vy_event_init();
 	vy_outbox_init();
 	vy_mail_kind_init();
 	vy_mailbox_init();

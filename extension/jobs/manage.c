@@ -7,6 +7,7 @@
 #include "catalog/pg_type.h"
 #include "core/query.h"
 #include "http/http.h"
+#include "jobs/event.h"
 #include "jobs/schedule.h"
 #include "jobs/worker.h"
 
@@ -49,6 +50,8 @@ VY_FUNCTION(vyricon_cancel)
 	Datum id = PG_GETARG_DATUM(0);
 	bool done = vy_query_run(&cancel_job, &id, NULL) > 0;
 
+	if (done)
+		vy_event_add("job.cancelled", psprintf("%lld", (long long) DatumGetInt64(id)));
 	vy_ring_at_commit();
 	PG_RETURN_BOOL(done);
 }

@@ -13,6 +13,7 @@
 #include "core/attempt.h"
 #include "core/query.h"
 #include "core/settings.h"
+#include "jobs/event.h"
 
 #define MAX_HEADERS 64
 #define BATCH 100
@@ -314,7 +315,11 @@ write_fate(int64 id, const VyJobTry *attempt, VyOutcome outcome, int64 retry_aft
 	args[6] = rest[1];
 	args[7] = rest[2];
 	*state = fate.state;
-	return vy_query_run(&record_attempt, args, arg_nulls) > 0;
+	if (vy_query_run(&record_attempt, args, arg_nulls) == 0)
+		return false;
+	if (fate.state != VY_JOB_QUEUED)
+		vy_event_add(psprintf("job.%s", vy_job_state_name(fate.state)), psprintf("%lld", (long long) id));
+	return true;
 }
 
 static Datum

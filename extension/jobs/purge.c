@@ -39,8 +39,19 @@ VY_QUERY(purge_mailbox,
 				"SELECT m.id FROM vyricon.mailbox AS m WHERE m.sent_at < now() - interval '7 days' ORDER BY m.sent_at LIMIT 1000))",
 		 .expect = SPI_OK_DELETE);
 
+/* From the lowest id on, and nothing above one that is kept: a reader is told by one number what is gone. Not while ids are given. */
+VY_QUERY(purge_events,
+		 .sql = "WITH oldest AS (SELECT e.written, e.id, e.at FROM vyricon.events AS e WHERE e.id IS NOT NULL ORDER BY e.id LIMIT 1000),"
+				" kept AS (SELECT COALESCE(min(id) FILTER (WHERE at >= now() - interval '7 days'), max(id) + 1) AS id FROM oldest),"
+				" counter AS (SELECT FROM vyricon.event_counter WHERE only_row FOR UPDATE SKIP LOCKED),"
+				" counted AS (UPDATE vyricon.event_counter AS c SET purged_id = k.id - 1 FROM kept AS k"
+				" WHERE c.only_row AND c.purged_id < k.id - 1 AND EXISTS (SELECT FROM counter))"
+				" DELETE FROM vyricon.events WHERE written = ANY (ARRAY("
+				"SELECT o.written FROM oldest AS o, kept AS k, counter WHERE o.id < k.id))",
+		 .expect = SPI_OK_DELETE);
+
 static VyQuery *const purges[] = {
-	&purge_jobs, &purge_mailbox, &purge_idempotency_keys, &purge_api_keys, &purge_signing_keys,
+	&purge_jobs, &purge_events, &purge_mailbox, &purge_idempotency_keys, &purge_api_keys, &purge_signing_keys,
 };
 
 int64

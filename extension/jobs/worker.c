@@ -10,6 +10,7 @@
 
 #include "access/xact.h"
 #include "jobs/dispatcher.h"
+#include "jobs/event.h"
 #include "jobs/sql.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -154,6 +155,7 @@ give_up_place(int code, Datum arg __attribute__((unused)))
 	LWLockRelease(vy_shm->lock);
 }
 
+/* Also announces the events that others committed. */
 static VyHome
 look_around(void)
 {
@@ -162,6 +164,8 @@ look_around(void)
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	home = vy_jobs_home();
+	if (home == VY_HOME_HERE)
+		(void) vy_events_announce();
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	return home;
