@@ -175,12 +175,15 @@ async function one(step, peer) {
 // What was sent, what the table says and what the peer saw, side by side.
 async function collect(done, peer, sink) {
   const rows = JSON.parse(await sql("SELECT coalesce(json_agg(j), '[]') FROM (SELECT key, idempotency_key, state, attempts, max_attempts, status, problem FROM vyricon.jobs WHERE kind IN ('http', 'mail') AND starts_with(key, 'run-')) AS j"));
+  const events = JSON.parse(await sql(`SELECT coalesce(json_agg(e), '[]') FROM (SELECT j.key, array_agg(e.kind) AS kinds, bool_and(e.id IS NOT NULL) AS announced
+    FROM vyricon.jobs AS j JOIN vyricon.events AS e ON e.ref = j.id::text AND e.kind LIKE 'job.%' WHERE starts_with(j.key, 'run-') GROUP BY j.key) AS e`));
+  const eventsOf = new Map(events.map((of) => [of.key, of]));
   const byKey = Map.groupBy(rows, (row) => row.key);
   const mails = [...sink.ledger()].map(([id, entry]) => [id.split('@')[0], entry]);
   const ledger = new Map([...peer.ledger(), ...mails]);
   const unseen = { deliveries: 0, postponed: 0, effects: 0 };
   const jobs = done.flatMap((run) => run.jobs.map((job) => ({
-    ...job, victim: run.victim, fault: job.mail ? sink.faultOf(job.key) : peer.faultOf(job.key), rows: byKey.get(job.key) ?? [], peer: ledger.get(byKey.get(job.key)?.[0].idempotency_key) ?? unseen,
+    ...job, victim: run.victim, fault: job.mail ? sink.faultOf(job.key) : peer.faultOf(job.key), events: eventsOf.get(job.key), rows: byKey.get(job.key) ?? [], peer: ledger.get(byKey.get(job.key)?.[0].idempotency_key) ?? unseen,
   })));
   const sent = new Set(jobs.map((job) => job.key));
   const rowKeys = new Set(rows.map((row) => row.idempotency_key));
@@ -200,6 +203,8 @@ function judge(done, { jobs, strangers }, peer, sink) {
   must('what was not acknowledged has at most one row, and nothing without a row was delivered', [...jobs.filter((job) => job.rows.length > 1), ...strangers]);
   must(`none is queued or in flight ${SETTLED_MS / 1000} s after its run`, done.filter((run) => run.left !== 0).map(({ run, victim, left }) => ({ run, victim, left })));
   must('each ends as done, failed or unknown', jobs.filter((job) => job.rows.some((row) => !ends.includes(row.state))));
+  some('the end of each is one event, which was announced', jobs.filter((job) => job.rows.length > 0),
+    (job) => !(job.events?.announced && job.events.kinds.join() === `job.${job.rows[0].state}`));
   some('each key has at most one effect, mails too', jobs, (job) => job.peer.effects > 1);
   some('a done one had exactly one effect', at('done'), (job) => job.peer.effects !== 1);
   some('a failed one had none', at('failed'), (job) => job.peer.effects !== 0);
