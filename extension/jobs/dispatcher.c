@@ -192,6 +192,7 @@ record_ended(void)
 		return;
 	VY_FAULT_POINT("answered");
 	begin("recording jobs");
+	vy_events_gather();
 	dlist_foreach_modify(iter, &ended) vy_outbox_record(dlist_container(VyTransfer, node, iter.cur));
 	(void) vy_events_announce();
 	VY_FAULT_POINT("recording");

@@ -25,20 +25,27 @@
 VY_QUERY(put_event, .sql = "INSERT INTO vyricon.events (kind, ref) VALUES ($1, $2)", .nargs = 2, .types = {TEXTOID, TEXTOID},
 		 .expect = SPI_OK_INSERT);
 
+VY_QUERY(put_gathered, .sql = "INSERT INTO vyricon.events (kind, ref) SELECT g.kind, g.ref FROM unnest($1, $2) AS g (kind, ref)",
+		 .nargs = 2, .types = {TEXTARRAYOID, TEXTARRAYOID}, .expect = SPI_OK_INSERT);
+
 /* No row where there is nothing to announce, or somebody does it already. */
 VY_QUERY(lock_counter,
-		 .sql = "SELECT last_id FROM vyricon.event_counter WHERE only_row AND EXISTS ("
-				"SELECT FROM vyricon.events AS e WHERE e.id IS NULL ORDER BY e.written LIMIT 1) FOR UPDATE SKIP LOCKED",
-		 .expect = SPI_OK_SELECT);
+		 .sql = "SELECT last_id FROM vyricon.event_counter WHERE only_row AND ($1 OR EXISTS ("
+				"SELECT FROM vyricon.events AS e WHERE e.id IS NULL ORDER BY e.written LIMIT 1)) FOR UPDATE SKIP LOCKED",
+		 .nargs = 1, .types = {BOOLOID}, .expect = SPI_OK_SELECT);
 
 /* With a snapshot taken under the lock: the rows of whoever had it before are seen with their ids. */
 VY_QUERY(give_ids,
-		 .sql = "WITH fresh AS (SELECT n.written, $1 + row_number() OVER (ORDER BY n.written) AS id FROM ("
+		 .sql = "WITH waiting AS (SELECT n.written, $1 + row_number() OVER (ORDER BY n.written) AS id FROM ("
 				"SELECT e.written FROM vyricon.events AS e WHERE e.id IS NULL ORDER BY e.written LIMIT $2) AS n),"
-				" given AS (UPDATE vyricon.events AS e SET id = f.id FROM fresh AS f WHERE e.written = f.written RETURNING e.id, e.kind),"
-				" counted AS (UPDATE vyricon.event_counter SET last_id = (SELECT max(id) FROM fresh) WHERE only_row)"
-				" SELECT kind, max(id), max(max(id)) OVER (), count(*) FROM given GROUP BY kind",
-		 .nargs = 2, .types = {INT8OID, INT4OID}, .expect = SPI_OK_SELECT);
+				" first AS (SELECT $1 + count(*) AS id FROM waiting),"
+				" given AS (UPDATE vyricon.events AS e SET id = w.id FROM waiting AS w WHERE e.written = w.written RETURNING e.id, e.kind),"
+				" put AS (INSERT INTO vyricon.events (id, kind, ref) SELECT f.id + g.n, g.kind, g.ref"
+				" FROM first AS f, unnest($3, $4) WITH ORDINALITY AS g (kind, ref, n) RETURNING id, kind),"
+				" counted AS (UPDATE vyricon.event_counter SET last_id = (SELECT f.id + cardinality($3) FROM first AS f) WHERE only_row)"
+				" SELECT kind, max(id), max(max(id)) OVER (), count(*) FROM (SELECT * FROM given UNION ALL SELECT * FROM put) AS announced"
+				" GROUP BY kind",
+		 .nargs = 4, .types = {INT8OID, INT4OID, TEXTARRAYOID, TEXTARRAYOID}, .expect = SPI_OK_SELECT);
 
 VY_QUERY(read_events, .sql = "SELECT id, at, kind, ref FROM vyricon.events WHERE id > $1 ORDER BY id LIMIT $2", .nargs = 2,
 		 .types = {INT8OID, INT4OID}, .expect = SPI_OK_SELECT);
@@ -52,7 +59,10 @@ typedef struct Batch
 } Batch;
 
 static bool added; /* and not announced by the same transaction */
+static bool gathering; /* until the transaction announces */
+static List *gathered; /* kind and ref in turn, as Datums, in TopTransactionContext */
 
+static Datum every_second(const List *list, int from);
 static void put_row(void *arg, HeapTuple row, TupleDesc desc);
 static void refuse_gap(int64 since);
 static void notify(void *arg, HeapTuple row, TupleDesc desc);
@@ -84,31 +94,64 @@ vy_event_init(void)
 	RegisterXactCallback(on_transaction_end, NULL);
 }
 
+/* Never what a subtransaction may take back. */
 void
 vy_event_add(const char *kind, const char *ref)
 {
+	bool gather = gathering && GetCurrentTransactionNestLevel() == 1;
+	MemoryContext before = gather ? MemoryContextSwitchTo(TopTransactionContext) : CurrentMemoryContext;
 	Datum args[2] = {CStringGetTextDatum(kind), CStringGetTextDatum(ref)};
 
-	(void) vy_query_run(&put_event, args, NULL);
-	added = true;
+	if (gather)
+		gathered = lappend(lappend(gathered, DatumGetPointer(args[0])), DatumGetPointer(args[1]));
+	else
+	{
+		(void) vy_query_run(&put_event, args, NULL);
+		added = true;
+	}
+	MemoryContextSwitchTo(before);
+}
+
+void
+vy_events_gather(void)
+{
+	gathering = true;
 }
 
 int64
 vy_events_announce(void)
 {
-	Datum args[2] = {(Datum) 0, Int32GetDatum(BATCH)};
+	bool some = gathered != NIL;
+	Datum wanted = BoolGetDatum(some);
+	Datum args[4] = {(Datum) 0, Int32GetDatum(BATCH), every_second(gathered, 0), every_second(gathered, 1)};
 	Batch batch = {0, false};
 	bool isnull;
 
-	if (!vy_query_row(&lock_counter, NULL, NULL, 1, &args[0], &isnull))
+	gathering = false;
+	gathered = NIL;
+	if (!vy_query_row(&lock_counter, &wanted, NULL, 1, &args[0], &isnull))
+	{
+		added = added || (some && vy_query_run(&put_gathered, args + 2, NULL) > 0);
 		return 0;
+	}
 	added = false;
 	batch.silent = queue_is_full();
 	(void) vy_query_each(&give_ids, args, NULL, notify, &batch);
 	/* what is left, or what the worker could not announce because of us */
-	if (batch.n == BATCH || !IsBackgroundWorker)
+	if (batch.n >= BATCH || !IsBackgroundWorker)
 		vy_ring_at_commit();
 	return batch.n;
+}
+
+static Datum
+every_second(const List *list, int from)
+{
+	int n = list_length(list) / 2;
+	Datum *texts = palloc((n + 1) * sizeof(Datum));
+
+	for (int i = 0; i < n; i++)
+		texts[i] = PointerGetDatum(list_nth(list, 2 * i + from));
+	return PointerGetDatum(construct_array(texts, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 static void
@@ -182,5 +225,9 @@ on_transaction_end(XactEvent event, void *arg __attribute__((unused)))
 	if (event == XACT_EVENT_PRE_COMMIT && added)
 		vy_ring_at_commit();
 	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE || event == XACT_EVENT_ABORT)
+	{
 		added = false;
+		gathering = false;
+		gathered = NIL;
+	}
 }

@@ -5,7 +5,7 @@ CREATE TABLE vyricon.events (
   at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
   kind text NOT NULL,
   ref text NOT NULL
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02);
 -- What a client reads and the purge deletes; what was not announced yet.
 CREATE UNIQUE INDEX events_id_idx ON vyricon.events (id) WHERE id IS NOT NULL;
 CREATE INDEX events_new_idx ON vyricon.events (written) WHERE id IS NULL;

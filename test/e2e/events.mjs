@@ -114,19 +114,22 @@ test('a job that is tried again, and one whose cancel was rolled back, are no ev
   assert.deepEqual(since(from).map(([, kind, ref]) => [kind, ref]), [['job.cancelled', job]]);
 });
 
-test('what commits together or while nobody announces is one notification of its kind, with the highest id', async () => {
+test('while nobody can announce jobs are done all the same; then each kind is one notification, with its highest id', async () => {
   const jobs = waiting(50);
   const from = last();
   const holder = new Session();
   await holder.run('BEGIN');
   await holder.run('SELECT FROM vyricon.event_counter FOR UPDATE');
   for (const job of jobs) sql(`SELECT vyricon.cancel(${job})`);
+  const done = sql(`SELECT vyricon.enqueue('http', '{"url":"${url}/200"}')`);
+  await until(() => sql(`SELECT state FROM vyricon.jobs WHERE id = ${done}`) === 'done', 10);
   assert.deepEqual(since(from), []);
   await holder.run('COMMIT');
   await holder.end();
   sql('SELECT vyricon.cancel(0)'); // rings
-  await until(() => since(from).length === 50, 10, () => `${since(from).length} of 50`);
-  assert.deepEqual((await news(from, 1)).map(({ kind, id, tick }) => ({ kind, id, tick })), [{ kind: 'job.cancelled', id: from + 50, tick: from + 50 }]);
+  await until(() => since(from).length === 51, 10, () => `${since(from).length} of 51`);
+  assert.deepEqual((await news(from, 2)).map(({ kind, id, tick }) => [kind, id, tick]).sort(),
+    [['job.cancelled', from + 50, from + 51], ['job.done', from + 51, from + 51]]);
 });
 
 test('what is written first and commits last is not missed by a reader who has seen the other', async () => {
