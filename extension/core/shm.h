@@ -5,6 +5,7 @@
 #ifndef VY_SHM_H
 #define VY_SHM_H
 
+#include "base/job.h"
 #include "core/core.h"
 #include "port/atomics.h"
 #include "storage/latch.h"
@@ -12,6 +13,7 @@
 #include "storage/spin.h"
 
 #define VY_SHM_WORKERS 32
+#define VY_SHM_KINDS 32
 
 #define VY_SHM_SQL_WORKERS 8
 
@@ -24,7 +26,7 @@ typedef struct VyShmSqlWorker
 	TimestampTz reserved_until; /* it was started, and has to be here by then */
 } VyShmSqlWorker;
 
-/* One database's worker; guarded by VyShm.lock, but for bell, rescheduled and latch, which are rung without it. */
+/* One database's worker; guarded by VyShm.lock, but for bell, rescheduled and latch, which are rung without it, and attempts. */
 typedef struct VyShmWorker
 {
 	Oid database; /* InvalidOid: free */
@@ -41,6 +43,7 @@ typedef struct VyShmWorker
 	VyShmSqlWorker sql[VY_SHM_SQL_WORKERS];
 	bool sql_lost; /* one of them ended in the middle of a job */
 	TimestampTz sql_not_before; /* no start of one before this time */
+	pg_atomic_uint64 attempts[VY_SHM_KINDS][VY_OUTCOMES]; /* of jobs, for vyricon.metrics() */
 } VyShmWorker;
 
 #define VY_SHM_LIMITS 7

@@ -12,6 +12,7 @@
 #include "core/fault.h"
 #include "core/settings.h"
 #include "jobs/event.h"
+#include "jobs/metrics.h"
 #include "jobs/outbox.h"
 #include "jobs/sql.h"
 #include "libpq/pqsignal.h"
@@ -200,8 +201,11 @@ record_ended(void)
 	VY_FAULT_POINT("recorded");
 	dlist_foreach_modify(iter, &ended)
 	{
-		dlist_delete(iter.cur);
-		drop(dlist_container(VyTransfer, node, iter.cur));
+		VyTransfer *transfer = dlist_container(VyTransfer, node, iter.cur);
+
+		vy_metrics_attempt(transfer->kind, transfer->outcome);
+		dlist_delete(&transfer->node);
+		drop(transfer);
 	}
 	/* what waited behind them, or for a place, may be due now */
 	next_at = 0;
@@ -279,6 +283,7 @@ drop(VyTransfer *transfer)
 static void
 begin(const char *activity)
 {
+	/* or now() would be the start of the process */
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());

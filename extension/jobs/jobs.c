@@ -14,6 +14,7 @@
 #include "jobs/dispatcher.h"
 #include "jobs/event.h"
 #include "jobs/mailbox.h"
+#include "jobs/metrics.h"
 #include "jobs/outbox.h"
 #include "jobs/purge.h"
 #include "jobs/schedule.h"
@@ -55,7 +56,6 @@ static const VyJobKind *const kinds[] = {&vy_http_kind, &vy_mail_kind, &vy_sql_k
 static void on_transaction_end(XactEvent event, void *arg);
 static TimestampTz run_in_transaction(const VyJob *job);
 static const VyJob *find_job(const char *name);
-static const char *place_state(const VyShmWorker *place);
 
 VY_FUNCTION(vyricon_run_job)
 {
@@ -83,7 +83,7 @@ VY_FUNCTION(vyricon_worker_places)
 	for (int i = 0; i < VY_SHM_WORKERS; i++)
 	{
 		const VyShmWorker *place = &places[i];
-		Datum values[5] = {ObjectIdGetDatum(place->database), Int32GetDatum(place->pid), CStringGetTextDatum(place_state(place)),
+		Datum values[5] = {ObjectIdGetDatum(place->database), Int32GetDatum(place->pid), CStringGetTextDatum(vy_place_state(place)),
 						   Int64GetDatum((int64) place->runs), TimestampTzGetDatum(place->last_run)};
 		bool nulls[5] = {false, place->pid == 0, false, false, place->last_run == 0};
 
@@ -103,6 +103,7 @@ vy_jobs_init(void)
 	vy_manage_init();
 	vy_schedules_init();
 	vy_event_init();
+	vy_metrics_init();
 	vy_outbox_init();
 	vy_mail_kind_init();
 	vy_mailbox_init();
@@ -233,8 +234,8 @@ find_job(const char *name)
 	ereport(ERROR, (errcode(ERRCODE_VY_NOT_FOUND), errmsg("there is no job \"%s\"", name), errhint("Jobs are: %s.", known.data)));
 }
 
-static const char *
-place_state(const VyShmWorker *place)
+const char *
+vy_place_state(const VyShmWorker *place)
 {
 	if (place->pid != 0)
 		return "running";

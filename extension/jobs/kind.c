@@ -3,7 +3,9 @@
  */
 #include "jobs/kind.h"
 
-#define MAX_KINDS 32
+#include "core/shm.h"
+
+#define MAX_KINDS VY_SHM_KINDS
 
 static const VyJobKind *kinds[MAX_KINDS];
 static int nkinds;
@@ -26,6 +28,12 @@ vy_job_kind_find(const char *name)
 		if (strcmp(kinds[i]->name, name) == 0)
 			return kinds[i];
 	return NULL;
+}
+
+const VyJobKind *
+vy_job_kind_at(int i)
+{
+	return i < nkinds ? kinds[i] : NULL;
 }
 
 char *

@@ -63,6 +63,9 @@ void vy_job_kinds_add(const VyJobKind *const *rows, size_t n);
 /* NULL: there is none of that name. */
 const VyJobKind *vy_job_kind_find(const char *name);
 
+/* In the order of registration; NULL: there are no more. */
+const VyJobKind *vy_job_kind_at(int i);
+
 /* "http, mail", for a hint. */
 char *vy_job_kind_names(void);
 

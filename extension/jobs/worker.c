@@ -161,6 +161,7 @@ look_around(void)
 {
 	VyHome home;
 
+	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	home = vy_jobs_home();

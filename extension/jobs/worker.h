@@ -15,6 +15,9 @@
 /* The place of a database in vy_shm->workers, or NULL; claim: takes a free one when there is none. The caller holds vy_shm->lock. */
 VyShmWorker *vy_place_find(Oid database, bool claim);
 
+/* "running", "waiting", "held" or "copy"; the caller holds vy_shm->lock or has a copy. */
+const char *vy_place_state(const VyShmWorker *place);
+
 /* Somebody works at this place: it must not be given to another database. The caller holds vy_shm->lock. */
 bool vy_place_is_manned(const VyShmWorker *place);
 

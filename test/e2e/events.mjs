@@ -160,3 +160,37 @@ test('what a worker left unannounced is announced by the next one when it starts
   assert.notEqual(heard.pid, first);
   assert.deepEqual(since(from), [[heard.id, 'job.done', job]]);
 });
+
+test('a worker that has run for a while still knows what time it is: a job that becomes a week old is purged', async () => {
+  const first = worker();
+  set({ purge_period: '1s' });
+  sql(`SELECT pg_terminate_backend(${first})`);
+  await until(() => worker() !== first && worker() !== '', 20);
+  const pid = worker();
+  const id = sql(`INSERT INTO vyricon.jobs (kind, state, repeatable, max_attempts, run_at, finished_at, role_name, idempotency_key, request)
+    VALUES ('http', 'done', true, 1, now(), now() - interval '7 days' + interval '2 seconds', 'postgres', 'vyr_old', '') RETURNING id`);
+  await until(() => sql(`SELECT count(*) FROM vyricon.jobs WHERE id = ${id}`) === '0', 10);
+  set({ purge_period: null });
+  assert.equal(worker(), pid);
+});
+
+test('GET /metrics/v1 gives a scraper with a secret key what the database knows, and counts attempts by their outcome', async () => {
+  const metrics = async () => {
+    const response = await fetch(`${process.env.VYRICON_URL}/metrics/v1`, { headers: { authorization: `Bearer ${process.env.VYRICON_SECRET_KEY}` } });
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
+    const text = await response.text();
+    for (const line of text.trimEnd().split('\n')) assert.match(line, /^(# (HELP \w+ .+|TYPE \w+ (gauge|counter))|\w+(\{\w+="\w+"(,\w+="\w+")*\})? \d+(\.\d+)?)$/);
+    return (series) => Number(text.split('\n').find((line) => line.startsWith(`${series} `))?.split(' ')[1]);
+  };
+  const outcomes = { done: '/200', refused: '/422', lost: '/lost', error: '/500' };
+  const series = (outcome) => `vyricon_job_attempts_total{kind="http",outcome="${outcome}"}`;
+  const earlier = await metrics();
+  for (const path of Object.values(outcomes)) sql(`SELECT vyricon.enqueue('http', '{"url":"${url}${path}"}')`);
+  let now;
+  await until(async () => (now = await metrics())('vyricon_events_total') >= earlier('vyricon_events_total') + 4, 10);
+  await until(async () => { now = await metrics(); return Object.keys(outcomes).every((outcome) => now(series(outcome)) === earlier(series(outcome)) + 1); }, 5,
+    () => Object.keys(outcomes).map((outcome) => `${outcome}: ${earlier(series(outcome))}, ${now(series(outcome))}`).join('; '));
+  assert.equal(now('vyricon_workers{state="running"}'), 1);
+  assert.equal((await fetch(`${process.env.VYRICON_URL}/metrics/v1`)).status, 401);
+});
