@@ -87,6 +87,7 @@ typedef struct VyShm
 	LWLock *lock;
 	pid_t launcher_pid;
 	Latch *launcher_latch;
+	bool out_of_slots; /* no worker could be started the last time one was due: max_worker_processes */
 	VyShmWorker workers[VY_SHM_WORKERS];
 	pg_atomic_uint64 requests; /* answered by vyricon.http_wire() */
 	pg_atomic_uint64 refused; /* of these: expected refusals, kept out of the server log */

@@ -30,7 +30,6 @@ typedef struct Cluster
 } Cluster;
 
 static List *looked_at; /* of these, the ones that have had their look */
-static bool out_of_slots;
 
 static void attach(void);
 static void detach(int code, Datum arg);
@@ -219,17 +218,16 @@ start_worker(Oid database, Oid role)
 		.bgw_function_name = "vyricon_worker_main",
 		.bgw_main_arg = ObjectIdGetDatum(database),
 	};
+	bool started;
 
 	snprintf(worker.bgw_name, BGW_MAXLEN, "vyricon worker for database %u", database);
 	memcpy(worker.bgw_extra, &role, sizeof(role));
-	if (RegisterDynamicBackgroundWorker(&worker, NULL))
-	{
-		out_of_slots = false;
-		return true;
-	}
-	if (!out_of_slots)
+	started = RegisterDynamicBackgroundWorker(&worker, NULL);
+	if (!started && !vy_shm->out_of_slots)
 		ereport(LOG, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("no free slot for a Vyricon worker"),
 					  errhint("Raise max_worker_processes.")));
-	out_of_slots = true;
-	return false;
+	LWLockAcquire(vy_shm->lock, LW_EXCLUSIVE);
+	vy_shm->out_of_slots = !started;
+	LWLockRelease(vy_shm->lock);
+	return started;
 }

@@ -52,6 +52,7 @@ const promises = [
     assert.equal(await answer(), '"hello Ada"');
   }],
   ['sql', (out) => assert.match(out, /^(\d{4}-\d\d-\d\d 0[78]:00:00\+00)\nweekly report\|\1\|\|\|$/m)],
+  ['sql', (out) => assert.match(out, /^\d+$/m)],
   ['pgtap', (out) => assert.deepEqual(out.match(/^(not )?ok|^1\.\..*/gm), ['1..2', 'ok', 'ok'])],
 ];
 
