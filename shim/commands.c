@@ -39,9 +39,8 @@ static const Check checks[] = {
 				"'add vyricon to shared_preload_libraries in postgresql.conf and restart' END"},
 	{"roles", "SELECT 'missing: ' || pg_catalog.string_agg(r, ', ') FROM pg_catalog.unnest('{anon,authenticated,service_role,vyricon_owner,"
 			  "vyricon_worker,vyricon_shim}'::text[]) r WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = r)"},
-	{"role attributes",
-	 "SELECT 'must be neither superuser nor BYPASSRLS: ' || pg_catalog.string_agg(rolname, ', ') FROM pg_catalog.pg_roles "
-	 "WHERE rolname ~ '^(anon|authenticated|vyricon_(owner|worker|shim))$' AND (rolsuper OR rolbypassrls)"},
+	{"role attributes", "SELECT 'must not have SUPERUSER or BYPASSRLS: ' || pg_catalog.string_agg(rolname, ', ') FROM pg_catalog.pg_roles "
+						"WHERE rolname ~ '^(anon|authenticated|vyricon_(owner|worker|shim))$' AND (rolsuper OR rolbypassrls)"},
 	{"encryption",
 	 "SELECT CASE WHEN pg_catalog.inet_client_addr() IS NOT NULL AND NOT pg_catalog.host(pg_catalog.inet_client_addr()) = ANY "
 	 "('{127.0.0.1,::1}') AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid() AND ssl) "

@@ -10,7 +10,7 @@ const database = process.env.DATABASE_URL;
 const sql = (text) => execFileSync('psql', ['-qXAt', '-v', 'ON_ERROR_STOP=1', database], { input: text, encoding: 'utf8' }).trim();
 const lines = (text) => sql(text).split('\n').filter(Boolean);
 const set = (all) => sql(`${Object.entries(all).map(([name, value]) => `ALTER SYSTEM ${value === null ? `RESET vyricon.${name}` : `SET vyricon.${name} = '${value}'`};`).join('\n')} SELECT pg_reload_conf();`);
-const settings = { outbound_networks: '127.0.0.0/8', job_backoff: '20ms', job_backoff_max: '100ms' };
+const settings = { outbound_networks: '127.0.0.0/8', job_backoff: '500ms', job_backoff_max: '500ms' };
 let peer;
 let url;
 let listener;
