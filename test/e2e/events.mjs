@@ -22,7 +22,10 @@ async function until(condition, seconds, words = () => 'it did not happen') {
 
 // A psql that stays, so that a transaction can stay open and a LISTEN can hear; it tells of notifications after each statement.
 class Session {
+  static all = [];
+
   constructor() {
+    Session.all.push(this);
     this.text = '';
     this.asked = 0;
     this.child = spawn('psql', ['-qXAt', database], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -74,8 +77,8 @@ before(async () => {
   await listener.run('LISTEN vyricon');
 });
 
-after(async () => {
-  await listener.end();
+after(() => {
+  for (const session of Session.all) session.child.kill(); // those of a test that failed are open still
   set(Object.fromEntries(Object.keys(settings).map((name) => [name, null])));
   sql('TRUNCATE vyricon.jobs');
   peer.closeAllConnections();
