@@ -8,7 +8,9 @@
 #include "core/shm.h"
 #include "http/http.h"
 #include "jobs/jobs.h"
+#include "mail/mail.h"
 #include "rest/rest.h"
+#include "schedules/schedules.h"
 #include "setup/setup.h"
 #include "utils/guc.h"
 
@@ -27,6 +29,8 @@ _PG_init(void)
 	vy_access_init();
 	vy_rest_init();
 	vy_jobs_init();
+	vy_mail_init();
+	vy_schedules_init();
 	vy_http_init();
 	MarkGUCPrefixReserved("vyricon");
 }

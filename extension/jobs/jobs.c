@@ -13,11 +13,9 @@
 #include "core/settings.h"
 #include "jobs/dispatcher.h"
 #include "jobs/event.h"
-#include "jobs/mailbox.h"
 #include "jobs/metrics.h"
 #include "jobs/outbox.h"
 #include "jobs/purge.h"
-#include "jobs/schedule.h"
 #include "jobs/sql.h"
 #include "jobs/worker.h"
 
@@ -35,7 +33,6 @@ static int njobs;
 static VyHome (*look_home)(void);
 static bool start_at_commit;
 static int purge_period;
-static const int schedules_period = 60; /* what nobody rang for: a prepared transaction that committed */
 
 /* The worker does it whenever it looks for jobs; as a job it is for the foreground. */
 static const int when_rung = 0;
@@ -47,11 +44,10 @@ static const VySetting settings[] = {
 
 static const VyJob jobs[] = {
 	{"purge", vy_purge_run, &purge_period, NULL},
-	{"schedules", vy_schedules_run, &schedules_period, vy_schedules_next},
 	{"announce", vy_events_announce, &when_rung, NULL},
 };
 
-static const VyJobKind *const kinds[] = {&vy_http_kind, &vy_mail_kind, &vy_sql_kind};
+static const VyJobKind *const kinds[] = {&vy_http_kind, &vy_sql_kind};
 
 static void on_transaction_end(XactEvent event, void *arg);
 static TimestampTz run_in_transaction(const VyJob *job);
@@ -101,12 +97,9 @@ vy_jobs_init(void)
 	vy_job_kinds_add(kinds, lengthof(kinds));
 	vy_enqueue_init();
 	vy_manage_init();
-	vy_schedules_init();
 	vy_event_init();
 	vy_metrics_init();
 	vy_outbox_init();
-	vy_mail_kind_init();
-	vy_mailbox_init();
 	vy_transfer_init();
 	vy_dispatcher_init();
 	vy_sql_init();

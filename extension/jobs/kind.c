@@ -48,24 +48,6 @@ vy_job_kind_names(void)
 }
 
 char *
-vy_payload_text(VyStr payload, const char *name, bool required)
-{
-	VyMember member = {.name = name};
-
-	member.kind = vy_json_get(payload, name, &member.value);
-	return vy_member_text(&member, required);
-}
-
-bool
-vy_payload_bool(VyStr payload, const char *name, bool otherwise)
-{
-	VyMember member = {.name = name};
-
-	member.kind = vy_json_get(payload, name, &member.value);
-	return vy_member_bool(&member, otherwise);
-}
-
-char *
 vy_member_text(const VyMember *member, bool required)
 {
 	char *text;
@@ -115,22 +97,4 @@ void
 vy_payload_refuse(const char *name, const char *problem)
 {
 	ereport(ERROR, (errcode(ERRCODE_VY_INVALID), errmsg("the job's payload is not valid"), errdetail("\"%s\" %s.", name, problem)));
-}
-
-void
-vy_payload_check_names(VyStr payload, const char *const *names, size_t n)
-{
-	VyJsonIter it = vy_json_iter(payload);
-
-	while (vy_json_next(&it))
-	{
-		char *name = palloc(it.key.n + 1);
-		size_t i = 0;
-
-		name[vy_json_unescape(name, it.key)] = '\0';
-		while (i < n && strcmp(names[i], name) != 0)
-			i++;
-		if (i == n)
-			vy_payload_refuse(name, "is not known to this kind of job");
-	}
 }

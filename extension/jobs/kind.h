@@ -52,10 +52,7 @@ typedef struct VyJobKind
 } VyJobKind;
 
 extern const VyJobKind vy_http_kind;
-extern const VyJobKind vy_mail_kind;
 extern const VyJobKind vy_sql_kind;
-
-void vy_mail_kind_init(void);
 
 /* A room's rows, registered from its init function. */
 void vy_job_kinds_add(const VyJobKind *const *rows, size_t n);
@@ -76,18 +73,15 @@ typedef struct VyMember
 	VyStr value;
 } VyMember;
 
-/* All members of a payload in one pass: those whose names stand in the list, filled in. Any other is refused: it would be lost without a
- * word. */
+/*
+ * All members of a payload in one pass: those whose names stand in the list, filled in. Any other is refused: it would be lost without a
+ * word.
+ */
 void vy_payload_read(VyStr payload, VyMember *members, size_t n);
-char *vy_member_text(const VyMember *member, bool required);
-bool vy_member_bool(const VyMember *member, bool otherwise);
-
-/* Members of a payload; the copies live in the current context. */
-char *vy_payload_text(VyStr payload, const char *name, bool required);
-bool vy_payload_bool(VyStr payload, const char *name, bool otherwise);
 pg_attribute_noreturn() void vy_payload_refuse(const char *name, const char *problem);
 
-/* Refuses a member that is not on the list: a misspelt one would be lost without a word. */
-void vy_payload_check_names(VyStr payload, const char *const *names, size_t n);
+/* Of one member; a copy lives in the current context, and is NULL for what is not there. */
+char *vy_member_text(const VyMember *member, bool required);
+bool vy_member_bool(const VyMember *member, bool otherwise);
 
 #endif

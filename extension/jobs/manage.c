@@ -8,7 +8,6 @@
 #include "core/query.h"
 #include "http/http.h"
 #include "jobs/event.h"
-#include "jobs/schedule.h"
 #include "jobs/worker.h"
 
 VY_QUERY(show_job,
@@ -73,7 +72,6 @@ vy_jobs_park(void)
 
 	while ((n = vy_query_run(&park_jobs, NULL, NULL)) > 0)
 		parked += n;
-	vy_schedules_restart();
 	return parked;
 }
 

@@ -17,30 +17,35 @@
 #define MOST_COUNTED 10000
 #define MOST_LOOKED_AT 1000
 
-/* Known kinds are there with 0 too: a series that comes and goes is a trap for alerts. Kinds need no quoting: they are names in C. */
-VY_QUERY(
-	count_jobs,
-	.sql =
-		"SELECT c.kind, c.state, sum(c.n)::bigint FROM ("
-		"SELECT k.kind, s.state, 0 AS n FROM unnest($1) AS k (kind), unnest('{queued,in_flight,failed,unknown}'::text[]) AS s (state)"
-		" UNION ALL SELECT q.kind, 'queued', 1 FROM unnest('{1,0,-1}'::int2[]) AS p (priority), LATERAL ("
-		"SELECT j.kind FROM vyricon.jobs AS j WHERE j.state = 'queued' AND j.priority = p.priority ORDER BY j.run_at, j.id LIMIT $2) AS q"
-		" UNION ALL SELECT f.kind, 'in_flight', 1 FROM ("
-		"SELECT j.kind FROM vyricon.jobs AS j WHERE j.state = 'in_flight' ORDER BY j.lease_until LIMIT $2) AS f"
-		" UNION ALL SELECT w.kind, s.state, 1 FROM unnest('{failed,unknown}'::text[]) AS s (state), LATERAL (SELECT j.kind FROM vyricon.jobs AS j"
-		" WHERE j.state = s.state AND j.state IN ('failed', 'unknown') ORDER BY j.kind LIMIT $2) AS w"
-		") AS c GROUP BY c.kind, c.state",
-	.nargs = 2, .types = {TEXTARRAYOID, INT4OID}, .expect = SPI_OK_SELECT);
+/* The queued jobs of a lane (sql_lane.c: each has its own index), at most so many of each priority, in the order in which they are taken.
+ */
+#define QUEUED(lane, condition, most)                                                                                      \
+	"unnest('{1,0,-1}'::int2[]) AS p (priority), LATERAL (SELECT j.id, j.kind, j.run_at, j.subject FROM vyricon.jobs AS j" \
+	" WHERE j.state = 'queued' AND j.kind " lane " 'sql' AND j.priority = p.priority" condition " ORDER BY j.run_at, j.id LIMIT " most ")"
+#define QUEUED_TO_SEND QUEUED("<>", "", "$2")
+#define QUEUED_TO_CALL QUEUED("=", "", "$2")
+#define DUE_TO_SEND QUEUED("<>", " AND j.run_at <= now()", "$1")
+#define DUE_TO_CALL QUEUED("=", " AND j.run_at <= now()", "$1")
 
-VY_QUERY(
-	find_overdue,
-	.sql =
-		"SELECT (EXTRACT(epoch FROM clock_timestamp() - min(d.run_at)))::double precision"
-		" FROM unnest('{1,0,-1}'::int2[]) AS p (priority), LATERAL ("
-		"SELECT j.id, j.run_at, j.subject FROM vyricon.jobs AS j WHERE j.state = 'queued' AND j.priority = p.priority AND j.run_at <= now()"
-		" ORDER BY j.run_at, j.id LIMIT $1) AS d WHERE d.subject IS NULL OR NOT EXISTS (SELECT FROM vyricon.jobs AS b"
-		" WHERE b.subject = d.subject AND b.id < d.id AND b.state IN ('queued', 'in_flight'))",
-	.nargs = 1, .types = {INT4OID}, .expect = SPI_OK_SELECT);
+/* Known kinds are there with 0 too: a series that comes and goes is a trap for alerts. Kinds need no quoting: they are names in C. */
+VY_QUERY(count_jobs,
+		 .sql = "SELECT c.kind, c.state, sum(c.n)::bigint FROM (SELECT k.kind, s.state, 0 AS n"
+				" FROM unnest($1) AS k (kind), unnest('{queued,in_flight,failed,unknown}'::text[]) AS s (state)"
+				" UNION ALL SELECT q.kind, 'queued', 1 FROM " QUEUED_TO_SEND " AS q"
+				" UNION ALL SELECT q.kind, 'queued', 1 FROM " QUEUED_TO_CALL " AS q"
+				" UNION ALL SELECT f.kind, 'in_flight', 1 FROM ("
+				"SELECT j.kind FROM vyricon.jobs AS j WHERE j.state = 'in_flight' ORDER BY j.lease_until LIMIT $2) AS f"
+				" UNION ALL SELECT w.kind, s.state, 1 FROM unnest('{failed,unknown}'::text[]) AS s (state),"
+				" LATERAL (SELECT j.kind FROM vyricon.jobs AS j WHERE j.state = s.state AND j.state IN ('failed', 'unknown')"
+				" ORDER BY j.kind LIMIT $2) AS w) AS c GROUP BY c.kind, c.state",
+		 .nargs = 2, .types = {TEXTARRAYOID, INT4OID}, .expect = SPI_OK_SELECT);
+
+VY_QUERY(find_overdue,
+		 .sql = "SELECT (EXTRACT(epoch FROM clock_timestamp() - min(d.run_at)))::double precision FROM ("
+				"SELECT q.* FROM " DUE_TO_SEND " AS q UNION ALL SELECT q.* FROM " DUE_TO_CALL " AS q) AS d"
+				" WHERE d.subject IS NULL OR NOT EXISTS (SELECT FROM vyricon.jobs AS b"
+				" WHERE b.subject = d.subject AND b.id < d.id AND b.state IN ('queued', 'in_flight'))",
+		 .nargs = 1, .types = {INT4OID}, .expect = SPI_OK_SELECT);
 
 VY_QUERY(count_events, .sql = "SELECT last_id FROM vyricon.event_counter WHERE only_row", .expect = SPI_OK_SELECT);
 

@@ -12,8 +12,6 @@
 #include "base/json.h"
 #include "jobs/sql.h"
 
-static const char *const names[] = {"function", "args"};
-
 static void build(VyJobDraft *draft, VyStr payload);
 static void check_as(Oid role, const VySqlCall *call);
 
@@ -26,15 +24,16 @@ build(VyJobDraft *draft, VyStr payload)
 	const VyIdentity *caller = vy_identity_current();
 	Oid role = vy_sql_role(caller != NULL ? caller->role_name : GetUserNameFromId(GetUserId(), false));
 	const char *function;
+	VyMember members[] = {{.name = "function"}, {.name = "args"}};
 	VyStr args;
-	VyJsonKind kind = vy_json_get(payload, "args", &args);
 	VySqlCall call;
 
-	vy_payload_check_names(payload, names, lengthof(names));
-	function = vy_payload_text(payload, "function", true);
-	if (kind == VY_JSON_NONE || kind == VY_JSON_NULL)
+	vy_payload_read(payload, members, lengthof(members));
+	function = vy_member_text(&members[0], true);
+	args = members[1].value;
+	if (members[1].kind == VY_JSON_NONE || members[1].kind == VY_JSON_NULL)
 		args = VY_STR("{}");
-	else if (kind != VY_JSON_OBJECT)
+	else if (members[1].kind != VY_JSON_OBJECT)
 		vy_payload_refuse("args", "must be an object");
 	call = vy_sql_call_find(role, function, args);
 	check_as(role, &call);

@@ -15,6 +15,7 @@
 #include "core/query.h"
 #include "core/secrets.h"
 #include "jobs/jobs.h"
+#include "schedules/schedules.h"
 #include "setup/setup.h"
 
 typedef struct Installation
@@ -89,6 +90,8 @@ vy_installation_record(bool adopt, StringInfo report)
 		parked = first ? 0 : vy_jobs_park();
 		if (parked > 0)
 			appendStringInfo(report, UINT64_FORMAT " jobs of the original are parked: vyricon.retry() sends one\n", parked);
+		if (!first)
+			vy_schedules_restart();
 		here = true;
 	}
 	vy_query_run(&write_version, &version, NULL);

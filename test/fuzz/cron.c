@@ -1,7 +1,7 @@
 /*
  * cron.c: what is read has a next time and that is later, real and asked for; and none of the minutes right before it is.
  */
-#include "base/cron.h"
+#include "schedules/cron.h"
 
 #include "fuzz.h"
 

@@ -2,7 +2,7 @@
  * mail.c: whatever the parts hold, a message has the fields that were asked for and no other, in ASCII, in lines that end with CR LF; both
  * passes agree on its size.
  */
-#include "base/mail.h"
+#include "mail/message.h"
 
 #include "fuzz.h"
 

@@ -1,7 +1,8 @@
 /*
  * cron.c: what is a time of cron and what is not, when it comes next, and the same answers as looking at each minute of some years.
+ * sources: schedules/cron.c
  */
-#include "base/cron.h"
+#include "schedules/cron.h"
 
 #include "tap.h"
 

@@ -1,7 +1,8 @@
 /*
  * mail.c: messages are read back by a small reader of their own: fields, encoded words, parts. Nothing that comes in adds a field.
+ * sources: mail/message.c
  */
-#include "base/mail.h"
+#include "mail/message.h"
 
 #include "tap.h"
 

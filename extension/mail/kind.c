@@ -1,5 +1,5 @@
 /*
- * mail_kind.c: jobs of kind "mail": one message by SMTP (RFC 5321) to the server of vyricon.smtp_url.
+ * kind.c: jobs of kind "mail": one message by SMTP (RFC 5321) to the server of vyricon.smtp_url.
  *
  * payload: {"from", "to": address or list of addresses, "cc", "bcc", "reply_to", "subject", "text", "html", "idempotent": false}
  * The message is written when it is enqueued. SMTP does not know a message again, so one whose reply was lost is sent again only if
@@ -7,16 +7,17 @@
  *
  * In the kept request the target is the sender's address; the headers are the recipients' addresses, and the subject for the mailbox.
  */
-#include "jobs/transfer.h"
+#include "mail/mail.h"
 
 #include <sys/socket.h>
 
 #include "base/json.h"
-#include "base/mail.h"
+#include "mail/message.h"
 #include "core/secrets.h"
 #include "core/settings.h"
 #include "http/http.h"
-#include "jobs/mailbox.h"
+#include "jobs/transfer.h"
+#include "mail/mailbox.h"
 #include "utils/timestamp.h"
 
 #define MAX_RECIPIENTS 50
@@ -34,7 +35,21 @@ static char *smtp_user;
 static char *mail_from;
 static bool smtp_tls;
 
-static const char *const names[] = {"from", "to", "cc", "bcc", "reply_to", "subject", "text", "html", "idempotent"};
+/* Members of a payload; the first are addresses. */
+typedef enum Member
+{
+	FROM,
+	TO,
+	CC,
+	BCC,
+	REPLY_TO,
+	NLISTS,
+	SUBJECT = NLISTS,
+	TEXT,
+	HTML,
+	IDEMPOTENT,
+	NMEMBERS
+} Member;
 
 static const VySetting settings[] = {
 	{"vyricon.smtp_user", "Name by which jobs sign in to the mail server; its password: vyricon.set_secret('" PASSWORD "', ...).",
@@ -46,9 +61,9 @@ static const VySetting settings[] = {
 static bool check_url(char **value, void **extra, GucSource source);
 static bool check_from(char **value, void **extra, GucSource source);
 static void build(VyJobDraft *draft, VyStr payload);
-static void read_addresses(VyStr payload, const char *name, Addresses *out);
+static void read_addresses(const VyMember *member, Addresses *out);
 static void add_address(const char *name, Addresses *out, VyStr json);
-static VyStr read_text(VyStr payload, const char *name);
+static VyStr read_text(const VyMember *member, bool required);
 static void add_recipients(VyJobDraft *draft, VyHeader *headers, const Addresses *list);
 static void prepare(VyTransfer *transfer);
 static bool start(VyTransfer *transfer);
@@ -56,12 +71,16 @@ static bool is_local(const char *url);
 static int on_debug(CURL *curl, curl_infotype type, char *data, size_t n, void *arg);
 static void end(VyTransfer *transfer, int result);
 
-const VyJobKind vy_mail_kind = {
+static const VyJobKind mail_kind = {
 	.name = "mail", .max_attempts = 15, .build = build, .prepare = prepare, .start = start, .end = end, .apply = vy_mailbox_keep};
 
+static const VyJobKind *const kinds[] = {&mail_kind};
+
 void
-vy_mail_kind_init(void)
+vy_mail_init(void)
 {
+	vy_job_kinds_add(kinds, lengthof(kinds));
+	vy_mailbox_init();
 	VY_SETTINGS_DEFINE(settings);
 	DefineCustomStringVariable("vyricon.smtp_url", "The mail server: smtp://host:587 (STARTTLS) or smtps://host:465; empty: none.", NULL,
 							   &smtp_url, "", PGC_SIGHUP, 0, check_url, NULL, NULL);
@@ -104,40 +123,44 @@ check_from(char **value, void **extra __attribute__((unused)), GucSource source 
 static void
 build(VyJobDraft *draft, VyStr payload)
 {
-	Addresses from = {.n = 0};
-	Addresses to = {.n = 0};
-	Addresses cc = {.n = 0};
-	Addresses bcc = {.n = 0};
-	Addresses reply_to = {.n = 0};
+	VyMember members[NMEMBERS] = {
+		[FROM] = {.name = "from"},
+		[TO] = {.name = "to"},
+		[CC] = {.name = "cc"},
+		[BCC] = {.name = "bcc"},
+		[REPLY_TO] = {.name = "reply_to"},
+		[SUBJECT] = {.name = "subject"},
+		[TEXT] = {.name = "text"},
+		[HTML] = {.name = "html"},
+		[IDEMPOTENT] = {.name = "idempotent"},
+	};
+	Addresses *lists = palloc0(NLISTS * sizeof(Addresses));
 	VyHeader *headers = palloc((3 * MAX_RECIPIENTS + 1) * sizeof(VyHeader));
 	VyMail mail = {0};
 	const char *problem;
 	VyStr sender;
 	char *message;
 
-	vy_payload_check_names(payload, names, lengthof(names));
-	read_addresses(payload, "from", &from);
-	read_addresses(payload, "to", &to);
-	read_addresses(payload, "cc", &cc);
-	read_addresses(payload, "bcc", &bcc);
-	read_addresses(payload, "reply_to", &reply_to);
-	if (from.n == 0 && mail_from[0] == '\0')
+	vy_payload_read(payload, members, NMEMBERS);
+	for (int i = 0; i < NLISTS; i++)
+		read_addresses(&members[i], &lists[i]);
+	if (lists[FROM].n == 0 && mail_from[0] == '\0')
 		vy_payload_refuse("from", "is missing, and vyricon.mail_from is not set");
-	mail.from = from.n > 0 ? from.list[0] : vy_cstr(mail_from);
-	if (from.n > 1 || !vy_mail_address_ok(mail.from, &sender))
+	mail.from = lists[FROM].n > 0 ? lists[FROM].list[0] : vy_cstr(mail_from);
+	if (lists[FROM].n > 1 || !vy_mail_address_ok(mail.from, &sender))
 		vy_payload_refuse("from", "must be one address");
-	if (to.n == 0)
+	if (lists[TO].n == 0)
 		vy_payload_refuse("to", "is missing");
-	if (to.n + cc.n + bcc.n > MAX_RECIPIENTS)
+	if (lists[TO].n + lists[CC].n + lists[BCC].n > MAX_RECIPIENTS)
 		vy_payload_refuse("to", psprintf("has, with \"cc\" and \"bcc\", more than %d addresses", MAX_RECIPIENTS));
-	mail.to = to.list;
-	mail.nto = to.n;
-	mail.cc = cc.list;
-	mail.ncc = cc.n;
-	mail.reply_to = reply_to.n > 0 ? reply_to.list[0] : (VyStr){NULL, 0};
-	mail.subject = read_text(payload, "subject");
-	mail.text = read_text(payload, "text");
-	mail.html = read_text(payload, "html");
+	mail.to = lists[TO].list;
+	mail.nto = lists[TO].n;
+	mail.cc = lists[CC].list;
+	mail.ncc = lists[CC].n;
+	mail.reply_to = lists[REPLY_TO].n > 0 ? lists[REPLY_TO].list[0] : (VyStr){NULL, 0};
+	mail.subject = read_text(&members[SUBJECT], true);
+	mail.text = read_text(&members[TEXT], false);
+	mail.html = read_text(&members[HTML], false);
 	mail.message_id = vy_cstr(psprintf("%s@%s", draft->key, strchr(vy_str_dup(sender), '@') + 1));
 	mail.date_s = (int64) timestamptz_to_time_t(GetCurrentTimestamp());
 
@@ -151,34 +174,31 @@ build(VyJobDraft *draft, VyStr payload)
 	draft->request.method = VY_STR("MAIL");
 	draft->request.target = sender;
 	draft->request.headers = headers;
-	add_recipients(draft, headers, &to);
-	add_recipients(draft, headers, &cc);
-	add_recipients(draft, headers, &bcc);
+	for (int i = TO; i <= BCC; i++)
+		add_recipients(draft, headers, &lists[i]);
 	headers[draft->request.nheaders++] = (VyHeader){VY_STR("subject"), mail.subject};
-	draft->repeatable = vy_payload_bool(payload, "idempotent", false);
+	draft->repeatable = vy_member_bool(&members[IDEMPOTENT], false);
 	draft->secret_name = smtp_user[0] != '\0' ? vy_user_secret(PASSWORD) : NULL;
 }
 
 /* A text is one address. */
 static void
-read_addresses(VyStr payload, const char *name, Addresses *out)
+read_addresses(const VyMember *member, Addresses *out)
 {
-	VyStr value;
-	VyJsonKind kind = vy_json_get(payload, name, &value);
 	VyJsonIter it;
 
-	if (kind == VY_JSON_STRING)
-		add_address(name, out, value);
-	if (kind == VY_JSON_NONE || kind == VY_JSON_NULL || kind == VY_JSON_STRING)
+	if (member->kind == VY_JSON_STRING)
+		add_address(member->name, out, member->value);
+	if (member->kind == VY_JSON_NONE || member->kind == VY_JSON_NULL || member->kind == VY_JSON_STRING)
 		return;
-	if (kind != VY_JSON_ARRAY)
-		vy_payload_refuse(name, "must be an address or a list of addresses");
-	it = vy_json_iter(value);
+	if (member->kind != VY_JSON_ARRAY)
+		vy_payload_refuse(member->name, "must be an address or a list of addresses");
+	it = vy_json_iter(member->value);
 	while (vy_json_next(&it))
 	{
 		if (it.kind != VY_JSON_STRING)
-			vy_payload_refuse(name, "must be an address or a list of addresses");
-		add_address(name, out, it.value);
+			vy_payload_refuse(member->name, "must be an address or a list of addresses");
+		add_address(member->name, out, it.value);
 	}
 }
 
@@ -197,9 +217,9 @@ add_address(const char *name, Addresses *out, VyStr json)
 }
 
 static VyStr
-read_text(VyStr payload, const char *name)
+read_text(const VyMember *member, bool required)
 {
-	const char *text = vy_payload_text(payload, name, strcmp(name, "subject") == 0);
+	const char *text = vy_member_text(member, required);
 
 	return text != NULL ? vy_cstr(text) : (VyStr){NULL, 0};
 }

@@ -1,7 +1,8 @@
 /*
- * mail.c: what mail.h says. Everything is checked first, so that writing cannot fail; writing counts, and keeps what there is room for.
+ * message.c: what message.h says. Everything is checked first, so that writing cannot fail; writing counts, and keeps what there is room
+ * for.
  */
-#include "base/mail.h"
+#include "mail/message.h"
 
 #include <stdio.h>
 #include <time.h>

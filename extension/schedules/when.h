@@ -8,7 +8,7 @@
 #ifndef VY_WHEN_H
 #define VY_WHEN_H
 
-#include "base/cron.h"
+#include "schedules/cron.h"
 #include "core/core.h"
 #include "datatype/timestamp.h"
 #include "pgtime.h"

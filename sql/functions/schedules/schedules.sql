@@ -1,4 +1,4 @@
--- C side: extension/jobs/schedule.c
+-- C side: extension/schedules/schedules.c
 CREATE OR REPLACE FUNCTION vyricon.schedule(name text, every_or_cron text, kind text, payload jsonb, time_zone text DEFAULT 'UTC',
     enabled boolean DEFAULT true) RETURNS timestamptz
   AS 'MODULE_PATHNAME', 'vyricon_schedule' LANGUAGE C VOLATILE;

@@ -1,10 +1,10 @@
 /*
- * schedule.c: vyricon.schedule() and what becomes of its rows.
+ * schedules.c: vyricon.schedule() and what becomes of its rows.
  *
  * A firing enqueues its job, whose key holds the planned time, in the transaction that moves next_at on: it happens once, whatever crashes.
  * Times that passed while nobody was there to fire are made up for by one job, not by one each.
  */
-#include "jobs/schedule.h"
+#include "schedules/schedules.h"
 
 #include "access/htup_details.h"
 #include "access/xact.h"
@@ -18,7 +18,8 @@
 #include "core/query.h"
 #include "core/shm.h"
 #include "jobs/enqueue.h"
-#include "jobs/when.h"
+#include "jobs/jobs.h"
+#include "schedules/when.h"
 
 #define MAX_NAME 200
 #define MAX_TIMES 1000
@@ -89,6 +90,8 @@ VY_QUERY(record_firing,
 static bool rescheduled;
 static TimestampTz looked_at;
 
+static int64 run_due(void);
+static TimestampTz next_due(void);
 static void check_arguments(FunctionCallInfo fcinfo);
 static Datum text_or_null(VyStr text, bool *isnull);
 static void read_row(void *arg, HeapTuple row, TupleDesc desc);
@@ -98,6 +101,10 @@ static const char *key_of(const Schedule *schedule);
 static void record(const Schedule *schedule, const char *problem);
 static void ring_at_end(void);
 static void on_transaction_end(XactEvent event, void *arg);
+
+/* The period is for what nobody rang for: a prepared transaction that committed. */
+static const int period = 60;
+static const VyJob jobs[] = {{"schedules", run_due, &period, next_due}};
 
 VY_FUNCTION(vyricon_schedule)
 {
@@ -166,12 +173,13 @@ VY_FUNCTION(vyricon_schedule_times)
 void
 vy_schedules_init(void)
 {
+	vy_jobs_add(jobs, lengthof(jobs));
 	RegisterXactCallback(on_transaction_end, NULL);
 }
 
 /* Each in a subtransaction: one whose job cannot be enqueued any more does not stop the others. */
-int64
-vy_schedules_run(void)
+static int64
+run_due(void)
 {
 	Datum args[2] = {TimestampTzGetDatum(looked_at = GetCurrentTimestamp()), Int32GetDatum(BATCH)};
 	int64 fired = 0;
@@ -200,8 +208,8 @@ vy_schedules_run(void)
 }
 
 /* A row that somebody has locked is waited for by its ring, not looked at again and again. */
-TimestampTz
-vy_schedules_next(void)
+static TimestampTz
+next_due(void)
 {
 	Datum after = TimestampTzGetDatum(looked_at);
 	Datum at;

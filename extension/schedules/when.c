@@ -1,7 +1,7 @@
 /*
- * when.c: see when.h. The calendar is base/cron.c; the zones are PostgreSQL's.
+ * when.c: see when.h. The calendar is cron.c; the zones are PostgreSQL's.
  */
-#include "jobs/when.h"
+#include "schedules/when.h"
 
 #include "core/attempt.h"
 #include "utils/datetime.h"

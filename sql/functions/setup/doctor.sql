@@ -1,4 +1,4 @@
--- C side: extension/jobs/doctor.c
+-- C side: extension/setup/doctor.c
 CREATE OR REPLACE FUNCTION vyricon.doctor() RETURNS TABLE (name text, fact text, hint text)
   AS 'MODULE_PATHNAME', 'vyricon_doctor' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION vyricon.doctor() IS

@@ -1,7 +1,7 @@
 /*
  * mailbox.c: keeping mails of a development machine, and showing them: a page for people, JSON for tests, the message for mail readers.
  */
-#include "jobs/mailbox.h"
+#include "mail/mailbox.h"
 
 #include "catalog/pg_type.h"
 #include "utils/array.h"
@@ -11,7 +11,7 @@
 #include "core/query.h"
 #include "http/http.h"
 
-/* The bodies are read out of the message, which is always written in the same way (base/mail.c). */
+/* The bodies are read out of the message, which is always written in the same way (message.c). */
 VY_QUERY(keep_mail,
 		 .sql = "INSERT INTO vyricon.mailbox (job, sender, recipients, subject, message, text, html)"
 				" SELECT $1, $2, $3, $4, $5,"

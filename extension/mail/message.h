@@ -1,11 +1,11 @@
 /*
- * mail.h: one message (RFC 5322, MIME) made of its parts, ready for SMTP but for the doubling of leading dots.
+ * message.h: one message (RFC 5322, MIME) made of its parts, ready for SMTP but for the doubling of leading dots.
  *
  * Whatever the parts hold, no header and no body part comes into being that the caller did not ask for: addresses, subject and bodies are
  * UTF-8 without control characters, what is not plain ASCII is encoded, and bodies are base64.
  */
-#ifndef VY_MAIL_H
-#define VY_MAIL_H
+#ifndef VY_MESSAGE_H
+#define VY_MESSAGE_H
 
 #include "base/base.h"
 

@@ -1,7 +1,7 @@
 /*
  * cron.c: see cron.h. A field is a set of bits; the next time is looked for day by day, and inside of a day by these bits.
  */
-#include "base/cron.h"
+#include "schedules/cron.h"
 
 /* The Gregorian calendar begins again after so many years, with the same days of the week. */
 #define CYCLE_YEARS 400
