@@ -33,6 +33,7 @@
 #include "core/json_writer.h"
 #include "core/query.h"
 #include "core/settings.h"
+#include "jobs/metrics.h"
 #include "jobs/outbox.h"
 #include "jobs/sql.h"
 #include "jobs/worker.h"
@@ -307,11 +308,13 @@ perform(const VySqlJob *job)
 	Datum args[2] = {Int64GetDatum(job->id), Int32GetDatum(job->attempts)};
 	VyJobTry attempt = {true, false, job->attempts, job->max_attempts};
 	StringInfoData answer;
+	bool held;
 
 	MemoryContextSwitchTo(job_context);
 	begin(psprintf("job " INT64_FORMAT ": %s", job->id, job->function));
 	initStringInfo(&answer);
-	if (vy_query_run(&hold_job, args, NULL) > 0)
+	held = vy_query_run(&hold_job, args, NULL) > 0;
+	if (held)
 	{
 		VyStr kept;
 
@@ -327,6 +330,8 @@ perform(const VySqlJob *job)
 		VY_FAULT_POINT("sql_recording");
 	}
 	commit();
+	if (held)
+		vy_metrics_attempt(&vy_sql_kind, VY_OUTCOME_DONE);
 	VY_FAULT_POINT("sql_recorded");
 }
 
@@ -384,17 +389,18 @@ static void
 record_failure(const VySqlJob *job, const ErrorData *error, bool timed_out)
 {
 	VyJobTry attempt = {true, false, job->attempts, job->max_attempts};
-	bool refused = !called && error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE;
+	VyOutcome outcome = !called && error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE ? VY_OUTCOME_REFUSED : VY_OUTCOME_NOT_SENT;
 	const char *message = timed_out ? "it ran for longer than vyricon.sql_job_timeout" : error->message;
 	char *problem;
 
 	begin("recording a job");
 	problem = psprintf("%s: %s", unpack_sql_state(error->sqlerrcode), message != NULL ? message : "");
 	problem[pg_mbcliplen(problem, (int) strlen(problem), PROBLEM_KEPT)] = '\0';
-	(void) vy_outbox_settle(job->id, &attempt, refused ? VY_OUTCOME_REFUSED : VY_OUTCOME_NOT_SENT, (VyStr){NULL, 0}, problem);
+	(void) vy_outbox_settle(job->id, &attempt, outcome, (VyStr){NULL, 0}, problem);
 	if (job->has_subject)
 		vy_ring_at_commit();
 	commit();
+	vy_metrics_attempt(&vy_sql_kind, outcome);
 }
 
 static void

@@ -203,6 +203,8 @@ test('an error rolls everything back, is tried again after a while, and stays as
   const done = await ends(call('third_time', { name: 'third' }), 'done');
   assert.deepEqual([done.attempts, done.answer, done.problem], [3, '3', null]);
   assert.equal(marks('third'), 1);
+  const counted = (outcome) => Number(new RegExp(`^vyricon_job_attempts_total\\{kind="sql",outcome="${outcome}"\\} (\\d+)$`, 'm').exec(sql('SELECT vyricon.metrics()'))[1]);
+  assert.ok(counted('not_sent') >= 12 && counted('done') >= 1, sql('SELECT vyricon.metrics()'));
 });
 
 test('a long answer is kept to 16 KiB, whole letters of it', async () => {
