@@ -1,5 +1,6 @@
 /*
- * http.c: the SQL face of the request path: vyricon.http_wire() for the shim, vyricon.http() for people and tests, vyricon.http_failed().
+ * http.c: the SQL face of the request path: vyricon.http_wire() for the shim, vyricon.http() for people and tests, vyricon.http_failed(),
+ * vyricon.http_resume().
  *
  * http_wire() raises, so that everything rolls back; the shim then asks http_failed() in a transaction of its own to render the answer.
  * http() runs the same pipeline in a subtransaction and renders at once.
@@ -27,6 +28,7 @@
 #include "http/response.h"
 #include "http/route.h"
 #include "http/stat.h"
+#include "jobs/wait.h"
 #include "rest/rest.h"
 #include "utils/array.h"
 #include "utils/formatting.h"
@@ -129,6 +131,27 @@ VY_FUNCTION(vyricon_http_failed)
 	failure.constraint = texts[7];
 	vy_response_init(&response);
 	render_caught(&request, &response, &failure);
+	PG_RETURN_BYTEA_P(vy_response_pack(&response));
+}
+
+/* $2: the ticket that the request was answered with; $3: it has waited long enough. The request itself is not run again. */
+VY_FUNCTION(vyricon_http_resume)
+{
+	VyWireRequest wire;
+	VyHeader headers[VY_MAX_HEADERS];
+	VyRequest request;
+	VyResponse response;
+	unsigned allowed;
+
+	wire.headers = headers;
+	read_wire(&request, &wire, PG_GETARG_BYTEA_PP(0));
+	vy_response_init(&response);
+	(void) vy_cors(&request, &response);
+	(void) vy_route_find(&request, &allowed);
+	if (!vy_wait_resume(&request, &response, vy_text_str(PG_GETARG_TEXT_PP(1)), PG_GETARG_BOOL(2)))
+		vy_refuse(&request, &response, 404, "VY404", "there is no such ticket", NULL, NULL);
+	vy_response_header(&response, "cache-control", vy_cstr(vy_failure_dialect(&request)->cache_control));
+	vy_response_finish(&request, &response);
 	PG_RETURN_BYTEA_P(vy_response_pack(&response));
 }
 

@@ -15,6 +15,7 @@
 #include "jobs/metrics.h"
 #include "jobs/outbox.h"
 #include "jobs/sql.h"
+#include "jobs/wait.h"
 #include "libpq/pqsignal.h"
 #include "pgstat.h"
 #include "storage/latch.h"
@@ -293,6 +294,7 @@ begin(const char *activity)
 static void
 commit(void)
 {
+	vy_wait_tell();
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	pgstat_report_stat(false);

@@ -17,6 +17,7 @@
 #include "jobs/outbox.h"
 #include "jobs/purge.h"
 #include "jobs/sql.h"
+#include "jobs/wait.h"
 #include "jobs/worker.h"
 
 #define MAX_JOBS 64
@@ -99,6 +100,7 @@ vy_jobs_init(void)
 	vy_manage_init();
 	vy_event_init();
 	vy_metrics_init();
+	vy_wait_init();
 	vy_outbox_init();
 	vy_transfer_init();
 	vy_dispatcher_init();

@@ -6,15 +6,9 @@
 #include "base/json.h"
 #include "catalog/pg_type.h"
 #include "core/query.h"
-#include "http/http.h"
 #include "jobs/event.h"
+#include "jobs/wait.h"
 #include "jobs/worker.h"
-
-VY_QUERY(show_job,
-		 .sql = "SELECT json_build_object('id', id, 'kind', kind, 'state', state, 'attempts', attempts, 'max_attempts', max_attempts,"
-				" 'run_at', run_at, 'created_at', created_at, 'finished_at', finished_at, 'status', status, 'answer', answer,"
-				" 'problem', problem)::text FROM vyricon.jobs WHERE id = $1 AND ($2 = 'service_role' OR (role_name = $2 AND user_id = $3))",
-		 .nargs = 3, .types = {INT8OID, TEXTOID, TEXTOID}, .expect = SPI_OK_SELECT);
 
 VY_QUERY(cancel_job,
 		 .sql = "UPDATE vyricon.jobs SET state = 'cancelled', finished_at = clock_timestamp() WHERE id = $1 AND state = 'queued'",
@@ -84,24 +78,8 @@ vy_manage_init(void)
 static void
 show(VyRequest *request, VyResponse *response)
 {
-	const VyIdentity *caller = request->caller;
-	Datum args[3] = {(Datum) 0, CStringGetTextDatum(caller->role_name), (Datum) 0};
-	bool nulls[3] = {false, false, caller->user_id.p == NULL};
 	int64_t id;
-	Datum body;
-	bool isnull;
 
-	if (caller->user_id.p != NULL)
-		args[2] = PointerGetDatum(vy_str_text(caller->user_id));
-	if (vy_json_int64(vy_request_param(request, "id"), &id))
-	{
-		args[0] = Int64GetDatum(id);
-		if (vy_query_row(&show_job, args, nulls, 1, &body, &isnull))
-		{
-			vy_response_header(response, "content-type", VY_STR("application/json; charset=utf-8"));
-			vy_append(&response->body, vy_text_str(DatumGetTextPP(body)));
-			return;
-		}
-	}
-	vy_refuse(request, response, 404, "VY404", "there is no such job", NULL, "Only who enqueued a job can ask for it.");
+	if (!vy_json_int64(vy_request_param(request, "id"), &id) || !vy_response_wait(request, response, id))
+		vy_refuse(request, response, 404, "VY404", "there is no such job", NULL, "Only who enqueued a job can ask for it.");
 }

@@ -14,6 +14,7 @@
 #include "core/query.h"
 #include "core/settings.h"
 #include "jobs/event.h"
+#include "jobs/wait.h"
 
 #define MAX_HEADERS 64
 #define BATCH 100
@@ -318,7 +319,10 @@ write_fate(int64 id, const VyJobTry *attempt, VyOutcome outcome, int64 retry_aft
 	if (vy_query_run(&record_attempt, args, arg_nulls) == 0)
 		return false;
 	if (fate.state != VY_JOB_QUEUED)
+	{
 		vy_event_add(psprintf("job.%s", vy_job_state_name(fate.state)), psprintf("%lld", (long long) id));
+		vy_wait_ended(id);
+	}
 	return true;
 }
 

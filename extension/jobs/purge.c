@@ -50,8 +50,14 @@ VY_QUERY(purge_events,
 				"SELECT o.written FROM oldest AS o, kept AS k, counter WHERE o.id < k.id))",
 		 .expect = SPI_OK_DELETE);
 
+VY_QUERY(purge_tickets,
+		 .sql =
+			 "DELETE FROM vyricon.tickets WHERE id = ANY (ARRAY("
+			 "SELECT t.id FROM vyricon.tickets AS t WHERE t.expires_at < now() ORDER BY t.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED))",
+		 .expect = SPI_OK_DELETE);
+
 static VyQuery *const purges[] = {
-	&purge_jobs, &purge_events, &purge_mailbox, &purge_idempotency_keys, &purge_api_keys, &purge_signing_keys,
+	&purge_jobs, &purge_events, &purge_tickets, &purge_mailbox, &purge_idempotency_keys, &purge_api_keys, &purge_signing_keys,
 };
 
 int64

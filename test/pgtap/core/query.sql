@@ -21,6 +21,8 @@ INSERT INTO vyricon.schedules (name, every, cron, time_zone, kind, payload, enab
          now() + n * interval '1 second', 'postgres' FROM generate_series(1, 100000) AS n;
 INSERT INTO vyricon.events (id, at, kind, ref)
   SELECT CASE WHEN n <= 99000 THEN n END, now() - n * interval '1 minute', 'job.done', n FROM generate_series(1, 100000) AS n;
+INSERT INTO vyricon.tickets (hash, job, role_name, expires_at)
+  SELECT sha256(n::text::bytea), n, 'authenticated', now() + n * interval '1 second' FROM generate_series(1, 100000) AS n;
 INSERT INTO auth.users (email, role, is_sso_user, created_at, phone)
   SELECT 'user' || n || '@many.example', 'authenticated', n % 10 = 0, now() - n * interval '1 minute', n FROM generate_series(1, 100000) AS n;
 INSERT INTO auth.api_keys (kind, name, hash, prefix, expires_at)
