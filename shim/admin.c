@@ -42,6 +42,7 @@ static const Metric metrics[] = {
 	METRIC("vyricon_clients", "gauge", "Open client connections.", clients),
 	METRIC("vyricon_queued", "gauge", "Requests that wait for a database connection.", queued),
 	METRIC("vyricon_in_database", "gauge", "Requests that were sent to the database.", in_database),
+	METRIC("vyricon_parked", "gauge", "Requests that wait for a job's end (Prefer: wait).", parked),
 	METRIC("vyricon_connections_ready", "gauge", "Database connections in use.", connections_ready),
 	METRIC("vyricon_connections_lost_total", "counter", "Database connections that were lost.", connections_lost),
 	METRIC("vyricon_repeats_total", "counter", "Requests sent to the database once more.", repeats),
@@ -87,7 +88,9 @@ write_metrics(Text *text)
 	for (size_t i = VY_ACCEPTED + 1; i < VY_REFUSALS; i++)
 		add_text(text, "vyricon_refused_total{code=\"%s\"} %llu\n", vy_refusal((VyRefusal) i)->code,
 				 total(offsetof(VyCounters, refused) + i * sizeof(VyCounter)));
-	add_text(text, "# HELP vyricon_request_seconds From request line to end of answer.\n# TYPE vyricon_request_seconds histogram\n");
+	add_text(
+		text,
+		"# HELP vyricon_request_seconds From request line to end of answer, without Prefer: wait.\n# TYPE vyricon_request_seconds histogram\n");
 	for (size_t i = 0; i < VY_LATENCY_BUCKETS; i++)
 	{
 		below += total(offsetof(VyCounters, latency) + i * sizeof(VyCounter));

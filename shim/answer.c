@@ -34,14 +34,16 @@ passes(const VyHeader *header)
 	return true;
 }
 
-/* Those that go out, moved to the front. */
+/* Those that go out, moved to the front. *wait: the value of x-vyricon-shim-wait. */
 static size_t
-keep_passing(VyHeader *headers, size_t n)
+keep_passing(VyHeader *headers, size_t n, VyStr *wait)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < n; i++)
 		if (passes(&headers[i]))
 			headers[kept++] = headers[i];
+		else if (vy_str_is(headers[i].name, "x-vyricon-shim-wait"))
+			*wait = headers[i].value;
 	/* behind the name stands a length that has been read already */
 	if (kept > 0)
 		((char *) (uintptr_t) headers[0].name.p)[headers[0].name.n] = '\0';
@@ -82,12 +84,16 @@ vy_answer_result(VyRequest *request, struct MHD_Connection *connection)
 	VyWireAnswer answer = {.headers = request->loop->headers, .max_headers = VY_MAX_ANSWER_HEADERS};
 	PGresult *result = request->result;
 	size_t n;
+	VyStr wait = {NULL, 0};
 	struct MHD_Response *response;
 	enum MHD_Result queued = MHD_NO;
 	n = PQntuples(result) == 1 && PQnfields(result) == 1 ? (size_t) PQgetlength(result, 0, 0) : 0;
 	if (n == 0 || !vy_wire_answer_read(&answer, (const uint8_t *) PQgetvalue(result, 0, 0), n) || answer.status < 200 ||
 		answer.status > 599)
 		return vy_refuse(request, connection, VY_INTERNAL);
+	answer.nheaders = keep_passing(answer.headers, answer.nheaders, &wait);
+	if (wait.p && vy_park(request, wait))
+		return MHD_YES;
 	/* there a header takes less than in the packed answer */
 	if (n - answer.body.n + OWN_BYTES + request->head_memory > VY_CONNECTION_MEMORY)
 		return vy_refuse(request, connection, VY_ANSWER_TOO_LARGE);
@@ -96,7 +102,7 @@ vy_answer_result(VyRequest *request, struct MHD_Connection *connection)
 	if (!response)
 		return vy_refuse(request, connection, VY_INTERNAL);
 	request->result = NULL; /* the response's now */
-	if (vy_answer_headers(response, answer.headers, keep_passing(answer.headers, answer.nheaders)) &&
+	if (vy_answer_headers(response, answer.headers, answer.nheaders) &&
 		(!request->closing || MHD_add_response_header(response, "connection", "close") == MHD_YES))
 	{
 		queued = vy_queue(connection, answer.status, response);

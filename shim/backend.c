@@ -16,31 +16,38 @@
 #define MAX_BACKOFF_US 250000
 #define BYTEA_OID 17
 #define TEXT_ARRAY_OID 1009
+#define TEXT_OID 25
+#define BOOL_OID 16
+#define MAX_PARAMS 3
 
 /* libpq keeps the buffers that a message made it grow; above this size the connection is replaced instead. */
 #define BIG_MESSAGE (1 << 20)
+
+#define LISTEN "LISTEN vyricon_wait"
 
 typedef struct Statement
 {
 	const char *name;
 	const char *sql;
 	int nparams;
+	Oid types[MAX_PARAMS];
 } Statement;
 
 enum
 {
 	STATEMENT_WIRE,
 	STATEMENT_FAILED,
+	STATEMENT_RESUME,
 	STATEMENTS
 };
 
 static const Statement statements[STATEMENTS] = {
-	[STATEMENT_WIRE] = {"vy_wire", "SELECT vyricon.http_wire($1)", 1},
-	[STATEMENT_FAILED] = {"vy_failed", "SELECT vyricon.http_failed($1, $2)", 2},
+	[STATEMENT_WIRE] = {"vy_wire", "SELECT vyricon.http_wire($1)", 1, {BYTEA_OID}},
+	[STATEMENT_FAILED] = {"vy_failed", "SELECT vyricon.http_failed($1, $2)", 2, {BYTEA_OID, TEXT_ARRAY_OID}},
+	[STATEMENT_RESUME] = {"vy_resume", "SELECT vyricon.http_resume($1, $2, $3)", 3, {BYTEA_OID, TEXT_OID, BOOL_OID}},
 };
 
-static const Oid param_types[2] = {BYTEA_OID, TEXT_ARRAY_OID};
-static const int binary_formats[2] = {1, 1};
+static const int binary_formats[MAX_PARAMS] = {1, 1, 1};
 
 /* Begun only, unless at_once. */
 PGconn *
@@ -98,7 +105,7 @@ void
 vy_backend_close(VyBackend *backend)
 {
 	VyPool *pool = backend->pool;
-	if (backend->state == VY_BACKEND_READY)
+	if (backend->state == VY_BACKEND_READY && !backend->listens)
 	{
 		pool->nready--;
 		vy_count(&pool->loop->counters.connections_ready, -1);
@@ -159,9 +166,10 @@ begin_setup(VyBackend *backend)
 {
 	PGconn *conn = backend->conn;
 	bool ok = PQsetnonblocking(conn, 1) == 0 && PQenterPipelineMode(conn) == 1;
-	for (int i = 0; ok && i < STATEMENTS; i++)
-		ok = PQsendPrepare(conn, statements[i].name, statements[i].sql, statements[i].nparams, param_types) == 1;
-	ok = ok && PQsendQueryParams(conn, "SELECT vyricon.ready()", 0, NULL, NULL, NULL, NULL, 0) == 1 && PQpipelineSync(conn) == 1;
+	for (int i = 0; ok && i < STATEMENTS && !backend->listens; i++)
+		ok = PQsendPrepare(conn, statements[i].name, statements[i].sql, statements[i].nparams, statements[i].types) == 1;
+	ok = ok && PQsendQueryParams(conn, backend->listens ? LISTEN : "SELECT vyricon.ready()", 0, NULL, NULL, NULL, NULL, 0) == 1 &&
+		 PQpipelineSync(conn) == 1;
 	if (!ok)
 	{
 		vy_backend_lose(backend, PQerrorMessage(conn));
@@ -197,6 +205,13 @@ static void
 become_ready(VyBackend *backend)
 {
 	VyPool *pool = backend->pool;
+	if (backend->listens)
+	{
+		backend->state = VY_BACKEND_READY;
+		backend->backoff_us = 0;
+		vy_park_resume_all(pool->loop, false);
+		return;
+	}
 	if (!vy_cork_open(backend->fd))
 	{
 		vy_backend_lose(backend, "too many open files");
@@ -237,9 +252,14 @@ take_setup_result(VyBackend *backend, PGresult *result)
 void
 vy_backend_send(VyBackend *backend, VyRequest *request)
 {
-	const Statement *statement = &statements[request->failing ? STATEMENT_FAILED : STATEMENT_WIRE];
-	const char *values[2] = {(const char *) request->packed, (const char *) request->fields};
-	int lengths[2] = {(int) request->packed_len, (int) request->fields_len};
+	const Statement *statement = &statements[request->failing ? STATEMENT_FAILED : request->resuming ? STATEMENT_RESUME : STATEMENT_WIRE];
+	const char *values[MAX_PARAMS] = {request->packed, (const char *) request->fields, request->final ? "\1" : "\0"};
+	int lengths[MAX_PARAMS] = {(int) request->packed_len, (int) request->fields_len, 1};
+	if (statement == &statements[STATEMENT_RESUME])
+	{
+		values[1] = request->ticket.text;
+		lengths[1] = (int) strlen(request->ticket.text);
+	}
 	request->next = NULL;
 	if (backend->last)
 		backend->last->next = request;
@@ -342,6 +362,17 @@ take_results(VyBackend *backend)
 	}
 }
 
+static void
+take_notifications(VyBackend *backend)
+{
+	PGnotify *notification;
+	while (backend->state == VY_BACKEND_READY && (notification = PQnotifies(backend->conn)) != NULL)
+	{
+		vy_park_notified(backend->pool->loop, strtoll(notification->extra, NULL, 10));
+		PQfreemem(notification);
+	}
+}
+
 void
 vy_backend_event(void *arg)
 {
@@ -362,6 +393,8 @@ vy_backend_event(void *arg)
 		return;
 	}
 	take_results(backend);
+	if (backend->listens)
+		take_notifications(backend);
 	if (backend->state == VY_BACKEND_READY && (backend->watched & EPOLLOUT))
 		vy_backend_flush(backend);
 }

@@ -37,50 +37,34 @@ read_clocks(VyLoop *loop)
 	loop->wall_us = (int64_t) wall.tv_sec * 1000000 + wall.tv_nsec / 1000;
 }
 
-static void
-disarm(VyClient *client)
-{
-	VyDeadlineList *list = &client->loop->deadlines[client->deadline];
-	if (client->deadline == VY_DEADLINE_NONE)
-		return;
-	if (client->earlier)
-		client->earlier->later = client->later;
-	else
-		list->first = client->later;
-	if (client->later)
-		client->later->earlier = client->earlier;
-	else
-		list->last = client->earlier;
-	client->deadline = VY_DEADLINE_NONE;
-}
-
 void
 vy_loop_deadline(VyClient *client, VyDeadlineKind kind)
 {
-	VyDeadlineList *list = &client->loop->deadlines[kind];
-	disarm(client);
+	VyLoop *loop = client->loop;
 	if (kind == VY_DEADLINE_NONE)
-		return;
-	client->deadline = kind;
-	client->due = client->loop->now_us + *durations_ms[kind] * 1000;
-	client->later = NULL;
-	client->earlier = list->last;
-	if (list->last)
-		list->last->later = client;
+		vy_due_clear(&client->due);
 	else
-		list->first = client;
-	list->last = client;
+		vy_due_set(&client->due, &loop->deadlines[kind], loop->now_us + *durations_ms[kind] * 1000);
+}
+
+static void
+cut(VyClient *client)
+{
+	vy_due_clear(&client->due);
+	shutdown(client->fd, SHUT_RDWR);
 }
 
 static void
 cut_late_clients(VyLoop *loop)
 {
 	for (int kind = VY_DEADLINE_NONE + 1; kind < VY_DEADLINE_KINDS; kind++)
-		while (loop->deadlines[kind].first && loop->deadlines[kind].first->due <= loop->now_us)
+		while (vy_due_next(&loop->deadlines[kind]) <= loop->now_us)
 		{
-			VyClient *client = loop->deadlines[kind].first;
-			disarm(client);
-			shutdown(client->fd, SHUT_RDWR);
+			VyClient *client = (VyClient *) loop->deadlines[kind].first;
+			if (kind == VY_DEADLINE_WAIT)
+				vy_park_resume(client, true);
+			else
+				cut(client);
 		}
 }
 
@@ -89,8 +73,8 @@ next_due(VyLoop *loop)
 {
 	int64_t due = vy_pool_due(loop->pool);
 	for (int kind = VY_DEADLINE_NONE + 1; kind < VY_DEADLINE_KINDS; kind++)
-		if (loop->deadlines[kind].first && loop->deadlines[kind].first->due < due)
-			due = loop->deadlines[kind].first->due;
+		if (vy_due_next(&loop->deadlines[kind]) < due)
+			due = vy_due_next(&loop->deadlines[kind]);
 	if (loop->stopping && loop->stop_by_us < due)
 		due = loop->stop_by_us;
 	return due;
@@ -131,11 +115,8 @@ begin_stop(VyLoop *loop)
 	if (fd >= 0)
 		close(fd);
 	while (loop->deadlines[VY_DEADLINE_IDLE].first)
-	{
-		VyClient *client = loop->deadlines[VY_DEADLINE_IDLE].first;
-		disarm(client);
-		shutdown(client->fd, SHUT_RDWR);
-	}
+		cut((VyClient *) loop->deadlines[VY_DEADLINE_IDLE].first);
+	vy_park_resume_all(loop, true);
 }
 
 static void
@@ -173,6 +154,8 @@ take_events(VyLoop *loop, int timeout_ms)
 			take_signals(loop);
 		else if (events[i].data.ptr == loop->daemon)
 			loop->run_http = true;
+		else if ((uintptr_t) events[i].data.ptr & 1)
+			vy_park_left(events[i].data.ptr);
 		else
 			vy_backend_event(events[i].data.ptr);
 	}

@@ -235,15 +235,15 @@ drop_result(VyRequest *request)
 
 /*
  * Its connection was lost after it was sent. Nobody knows whether it ran: what only reads is sent once more, what may have written is not.
- * Had it failed already, it was rolled back, and only the wording is lost.
+ * Had it failed already, it was rolled back, and only the wording is lost. A ticket may be used up.
  */
 void
 vy_pool_lost(VyPool *pool, VyRequest *request)
 {
 	drop_result(request);
-	if (!request->read_only && !request->failing)
+	if (!request->read_only && !request->failing && !request->resuming)
 		refuse(request, VY_OUTCOME_UNKNOWN);
-	else if (request->lost_once || request->failing)
+	else if (request->lost_once || request->failing || request->resuming)
 		refuse(request, VY_DATABASE_GONE);
 	else
 	{
@@ -323,7 +323,7 @@ backend_due(const VyBackend *backend)
 void
 vy_pool_turn(VyPool *pool)
 {
-	for (int i = 0; i < pool->nbackends; i++)
+	for (int i = 0; i <= pool->nbackends; i++)
 	{
 		VyBackend *backend = &pool->backends[i];
 		if (backend_due(backend) > pool->loop->now_us)
@@ -347,7 +347,7 @@ int64_t
 vy_pool_due(const VyPool *pool)
 {
 	int64_t due = INT64_MAX;
-	for (int i = 0; i < pool->nbackends; i++)
+	for (int i = 0; i <= pool->nbackends; i++)
 	{
 		int64_t at = backend_due(&pool->backends[i]);
 		if (at < due && !(pool->loop->stopping && pool->backends[i].state == VY_BACKEND_DOWN))
@@ -362,21 +362,30 @@ vy_pool_due(const VyPool *pool)
 VyPool *
 vy_pool_new(VyLoop *loop)
 {
-	VyPool *pool = calloc(1, sizeof(*pool) + (size_t) vy_options.pool * sizeof(VyBackend));
+	VyPool *pool = calloc(1, sizeof(*pool) + (size_t) (vy_options.pool + 1) * sizeof(VyBackend));
 	if (!pool)
 		return NULL;
 	pool->loop = loop;
 	pool->nbackends = (int) vy_options.pool;
 	for (int i = 0; i < pool->nbackends; i++)
 		pool->backends[i] = (VyBackend){.pool = pool, .fd = -1};
+	pool->backends[pool->nbackends] = (VyBackend){.pool = pool, .fd = -1, .listens = true, .retry_us = INT64_MAX};
 	return pool;
+}
+
+void
+vy_pool_listen(VyPool *pool)
+{
+	VyBackend *listener = &pool->backends[pool->nbackends];
+	if (listener->state == VY_BACKEND_DOWN && listener->retry_us == INT64_MAX)
+		listener->retry_us = 0;
 }
 
 /* The drain time is over: nothing stays in the pool. */
 void
 vy_pool_fail_all(VyPool *pool)
 {
-	for (int i = 0; i < pool->nbackends; i++)
+	for (int i = 0; i <= pool->nbackends; i++)
 		if (pool->backends[i].state != VY_BACKEND_DOWN)
 			vy_backend_lose(&pool->backends[i], "stopping");
 	for (int lane = 0; lane < VY_LANES; lane++)
@@ -387,7 +396,7 @@ vy_pool_fail_all(VyPool *pool)
 void
 vy_pool_free(VyPool *pool)
 {
-	for (int i = 0; i < pool->nbackends; i++)
+	for (int i = 0; i <= pool->nbackends; i++)
 		vy_backend_close(&pool->backends[i]);
 	free(pool);
 }

@@ -32,6 +32,7 @@ typedef struct VyBackend
 	bool corked; /* something to send at the end of the turn */
 	bool retiring; /* takes no more requests; replaced when empty */
 	bool setup_failed;
+	bool listens; /* for notifications, and takes no requests */
 } VyBackend;
 
 typedef struct VyQueue
@@ -53,7 +54,7 @@ struct VyPool
 	unsigned nqueued;
 	VyQueue lanes[VY_LANES];
 	uint32_t route_us[VY_ROUTE_SLOTS]; /* how long statements of a route take, smoothed */
-	VyBackend backends[];
+	VyBackend backends[]; /* and one more, which listens */
 };
 
 /* backend.c */

@@ -260,8 +260,11 @@ on_request(void *cls, struct MHD_Connection *connection, const char *url, const 
 			request->closing |= request->loop->stopping;
 			return request->refusal ? refuse_head(request, connection, request->refusal) : vy_answer_result(request, connection);
 		case VY_PHASE_POOL:
+		case VY_PHASE_PARKED:
 		case VY_PHASE_ANSWERED:
 			return MHD_YES;
+		case VY_PHASE_LEFT:
+			return MHD_NO;
 	}
 	return MHD_NO;
 }
@@ -277,6 +280,9 @@ vy_server_finish(VyRequest *request)
 	request->phase = VY_PHASE_ANSWER;
 	request->loop->nparked--;
 	request->loop->run_http = true;
+	if (request->suspended)
+		MHD_resume_connection(request->mhd);
+	request->suspended = false;
 }
 
 /* The request line is in. The target is copied here: later it is decoded in place. */
@@ -310,7 +316,7 @@ static void
 count_request(VyRequest *request)
 {
 	VyCounters *counters = &request->loop->counters;
-	int64_t took = request->loop->now_us - request->began_us;
+	int64_t took = request->loop->now_us - request->began_us - request->waited_us;
 	int bucket = 0;
 	while (bucket < VY_LATENCY_BUCKETS - 1 && took > vy_latency_bounds_us[bucket])
 		bucket++;
@@ -397,8 +403,8 @@ leave_escaped(void *cls, struct MHD_Connection *connection, char *text)
 struct MHD_Daemon *
 vy_server_start(VyLoop *loop)
 {
-	return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, loop, MHD_OPTION_LISTEN_SOCKET, loop->listen_fd,
-							MHD_OPTION_URI_LOG_CALLBACK, on_target, loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop,
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, loop, MHD_OPTION_LISTEN_SOCKET,
+							loop->listen_fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop,
 							MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, loop,
 							MHD_OPTION_CONNECTION_LIMIT, (unsigned) vy_options.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 							(size_t) VY_CONNECTION_MEMORY, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned) vy_options.per_address,

@@ -3,7 +3,7 @@
  *
  * One event loop per thread does everything: libmicrohttpd in external epoll mode, libpq in non-blocking pipeline mode. Loops share nothing
  * but the options, which are read-only after the start, and counters, which have one writer each. Includes go one way:
- * options, log, refuse <- framing, static, pool <- server <- loop <- serve, selftest, admin <- commands, main.
+ * options, log, refuse <- framing, static, pool <- park <- server <- loop <- serve, selftest, admin <- commands, main.
  */
 #ifndef VY_SHIM_H
 #define VY_SHIM_H
@@ -15,8 +15,10 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "base/due.h"
 #include "base/peer.h"
 #include "base/refusal.h"
+#include "base/ticket.h"
 
 #define VY_MAX_REQUEST_HEADERS 64
 #define VY_MAX_ANSWER_HEADERS 100
@@ -39,23 +41,15 @@ typedef enum VyDeadlineKind
 	VY_DEADLINE_BODY,
 	VY_DEADLINE_IDLE,
 	VY_DEADLINE_SEND,
+	VY_DEADLINE_WAIT, /* of a parked request; the others cut their client */
 	VY_DEADLINE_KINDS
 } VyDeadlineKind;
 
-typedef struct VyDeadlineList
-{
-	VyClient *first;
-	VyClient *last;
-} VyDeadlineList;
-
 struct VyClient
 {
+	VyDue due; /* first: entries of the lists of deadlines are clients */
 	VyLoop *loop;
 	int fd;
-	VyDeadlineKind deadline;
-	VyClient *earlier;
-	VyClient *later;
-	int64_t due;
 	VyRequest *request; /* between request line and end of the answer */
 	VyPeer peer;
 };
@@ -65,6 +59,8 @@ typedef enum VyPhase
 	VY_PHASE_HEAD, /* the request line is in */
 	VY_PHASE_BODY, /* the head is good; packed, but for the body */
 	VY_PHASE_POOL, /* waits for the database */
+	VY_PHASE_PARKED, /* waits for a job (park.c) */
+	VY_PHASE_LEFT, /* the client left meanwhile */
 	VY_PHASE_ANSWER, /* the result is there */
 	VY_PHASE_ANSWERED /* libmicrohttpd has it */
 } VyPhase;
@@ -89,12 +85,18 @@ struct VyRequest
 	bool read_only; /* may be sent again when a connection is lost */
 	bool lost_once;
 	bool failing; /* http_failed() is asked for the answer */
+	bool resuming; /* http_resume() is, after it was parked */
+	bool final; /* and shall not go on waiting */
+	bool suspended; /* libmicrohttpd leaves it alone */
 	bool closing; /* the answer carries Connection: close */
 	uint8_t repeats; /* after 40001 and 40P01 */
 	unsigned status;
 	uint32_t route; /* hash of method and path prefix */
 	int64_t began_us;
 	int64_t queued_us;
+	int64_t parked_us;
+	int64_t waited_us; /* while it was parked */
+	int64_t wait_until_us;
 	size_t answer_bytes;
 	PGresult *result;
 	const char *method;
@@ -112,6 +114,7 @@ struct VyRequest
 	size_t target_cap;
 	void *packed;
 	size_t packed_cap;
+	VyTicket ticket; /* of a parked request */
 };
 
 typedef _Atomic uint64_t VyCounter;
@@ -129,6 +132,7 @@ typedef struct VyCounters
 	VyCounter connections_ready;
 	VyCounter connections_lost;
 	VyCounter repeats;
+	VyCounter parked;
 	VyCounter latency[VY_LATENCY_BUCKETS];
 	VyCounter latency_us;
 } VyCounters;
@@ -158,14 +162,16 @@ struct VyLoop
 	_Atomic bool reload;
 	bool stopping;
 	int64_t stop_by_us;
-	VyDeadlineList deadlines[VY_DEADLINE_KINDS];
+	VyDueList deadlines[VY_DEADLINE_KINDS];
 	VyRequest *free_requests;
 	unsigned nfree;
 	unsigned nrequests; /* between request line and end of the answer */
-	unsigned nparked; /* of them, those that wait for the pool */
+	unsigned nparked; /* of them, those that libmicrohttpd need not be called for */
+	unsigned nwaiting; /* of these, those that wait for a job */
 	unsigned nserved; /* requests that ended since events were last taken */
 	bool settling; /* the last turn had an event for libmicrohttpd */
 	VyCounters counters;
+	VyHeard heard;
 	size_t nrandom;
 	uint8_t random[1024];
 	size_t log_len;
@@ -207,11 +213,19 @@ VyPool *vy_pool_new(VyLoop *loop);
 PGconn *vy_connect(bool at_once);
 bool vy_pool_admit(VyRequest *request); /* false: refused, request->refusal says why */
 void vy_pool_submit(VyRequest *request);
+void vy_pool_listen(VyPool *pool); /* from now on, if not already */
 void vy_backend_event(void *backend);
 void vy_pool_turn(VyPool *pool);
 int64_t vy_pool_due(const VyPool *pool); /* when it wants to be called without an event; INT64_MAX: never */
 void vy_pool_fail_all(VyPool *pool);
 void vy_pool_free(VyPool *pool);
+
+/* park.c */
+bool vy_park(VyRequest *request, VyStr wait); /* false: it is to be answered at once */
+void vy_park_resume(VyClient *client, bool final);
+void vy_park_resume_all(VyLoop *loop, bool final);
+void vy_park_notified(VyLoop *loop, int64_t number);
+void vy_park_left(void *odd);
 
 /* cork.c */
 bool vy_cork_open(int fd);

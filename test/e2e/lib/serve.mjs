@@ -42,5 +42,5 @@ export async function serve(flags = [], settings = {}) {
     ended.then(() => fail(new Error(`vyricon serve ended: ${text}`)));
   });
   while (await answered(`http://127.0.0.1:${ports.admin}/ready`) !== 200 && child.exitCode === null) await new Promise((done) => { setTimeout(done, 20); });
-  return { port: ports.serving, pid: child.pid, stop() { child.kill('SIGTERM'); return ended; } };
+  return { port: ports.serving, admin: ports.admin, pid: child.pid, log: () => text, stop() { child.kill('SIGTERM'); return ended; } };
 }
