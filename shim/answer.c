@@ -5,14 +5,13 @@
 
 #include <malloc.h>
 
-#include "base/field.h"
+#include "base/passing.h"
 
 /* Answers above this size are given back to the system at once. */
 #define BIG_ANSWER (1 << 20)
 
-/* What libmicrohttpd writes itself, from what it knows better: in less than so many bytes, with the status line. */
+/* What libmicrohttpd writes itself takes less than so many bytes, with the status line. */
 #define OWN_BYTES 160
-static const char *const own_headers[] = {"content-length", "connection", "transfer-encoding", "date"};
 
 static void
 release_result(void *result)
@@ -23,58 +22,20 @@ release_result(void *result)
 		malloc_trim(0);
 }
 
-static bool
-passes(const VyHeader *header)
-{
-	if (header->value.n == 0 || vy_str_starts(header->name, "x-vyricon-shim-"))
-		return false;
-	for (size_t i = 0; i < sizeof(own_headers) / sizeof(own_headers[0]); i++)
-		if (vy_str_is(header->name, own_headers[i]))
-			return false;
-	return true;
-}
-
-/* Those that go out, moved to the front. *wait: the value of x-vyricon-shim-wait. */
-static size_t
-keep_passing(VyHeader *headers, size_t n, VyStr *wait)
-{
-	size_t kept = 0;
-	for (size_t i = 0; i < n; i++)
-		if (passes(&headers[i]))
-			headers[kept++] = headers[i];
-		else if (vy_str_is(headers[i].name, "x-vyricon-shim-wait"))
-			*wait = headers[i].value;
-	/* behind the name stands a length that has been read already */
-	if (kept > 0)
-		((char *) (uintptr_t) headers[0].name.p)[headers[0].name.n] = '\0';
-	return kept;
-}
-
 bool
 vy_answer_headers(struct MHD_Response *response, const VyHeader *headers, size_t n)
 {
 	char filler[VY_CONNECTION_MEMORY];
-	size_t size = 0;
-	char *at;
-	for (size_t i = 0; i < n; i++)
-	{
-		if (!vy_field_name_ok(headers[i].name) || !vy_field_value_ok(headers[i].value))
-			return false;
-		size += i == 0 ? headers[i].value.n : strlen("\r\n: ") + headers[i].name.n + headers[i].value.n;
-	}
+	size_t size;
+	if (!vy_passing_size(headers, n, &size))
+		return false;
 	if (size == 0 || size >= sizeof(filler))
 		return size == 0;
 	memset(filler, 'a', size);
 	filler[size] = '\0';
 	if (MHD_add_response_header(response, headers[0].name.p, filler) != MHD_YES)
 		return false;
-	at = (char *) (uintptr_t) MHD_get_response_header(response, headers[0].name.p);
-	at = mempcpy(at, headers[0].value.p, headers[0].value.n);
-	for (size_t i = 1; i < n; i++)
-	{
-		at = mempcpy(mempcpy(at, "\r\n", 2), headers[i].name.p, headers[i].name.n);
-		at = mempcpy(mempcpy(at, ": ", 2), headers[i].value.p, headers[i].value.n);
-	}
+	vy_passing_write((char *) (uintptr_t) MHD_get_response_header(response, headers[0].name.p), headers, n);
 	return true;
 }
 
@@ -91,9 +52,12 @@ vy_answer_result(VyRequest *request, struct MHD_Connection *connection)
 	if (n == 0 || !vy_wire_answer_read(&answer, (const uint8_t *) PQgetvalue(result, 0, 0), n) || answer.status < 200 ||
 		answer.status > 599)
 		return vy_refuse(request, connection, VY_INTERNAL);
-	answer.nheaders = keep_passing(answer.headers, answer.nheaders, &wait);
+	answer.nheaders = vy_passing_keep(answer.headers, answer.nheaders, &wait);
 	if (wait.p && vy_park(request, wait))
 		return MHD_YES;
+	/* behind a name stands a length that has been read already */
+	if (answer.nheaders > 0)
+		((char *) (uintptr_t) answer.headers[0].name.p)[answer.headers[0].name.n] = '\0';
 	/* there a header takes less than in the packed answer */
 	if (n - answer.body.n + OWN_BYTES + request->head_memory > VY_CONNECTION_MEMORY)
 		return vy_refuse(request, connection, VY_ANSWER_TOO_LARGE);

@@ -15,12 +15,6 @@ typedef struct Step
 	const char *sql;
 } Step;
 
-typedef struct Check
-{
-	const char *name;
-	const char *sql; /* one value; NULL or empty: all is well, else what to do */
-} Check;
-
 static const Step steps[] = {
 	{"init", NULL, "CREATE EXTENSION IF NOT EXISTS vyricon"},
 	{"init", NULL, "SELECT vyricon.setup()"},
@@ -30,23 +24,6 @@ static const Step steps[] = {
 	{"status", "extension: ", "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'vyricon'"},
 	{"status", "ready: ", READY},
 	{"token", "", "SELECT vyricon.token($1)"},
-};
-
-static const Check checks[] = {
-	{"extension",
-	 "SELECT CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'vyricon') THEN 'run: vyricon init' END"},
-	{"preload", "SELECT CASE WHEN pg_catalog.current_setting('shared_preload_libraries') !~ '(^|[,/ ])vyricon' THEN "
-				"'add vyricon to shared_preload_libraries in postgresql.conf and restart' END"},
-	{"roles", "SELECT 'missing: ' || pg_catalog.string_agg(r, ', ') FROM pg_catalog.unnest('{anon,authenticated,service_role,vyricon_owner,"
-			  "vyricon_worker,vyricon_shim}'::text[]) r WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = r)"},
-	{"role attributes", "SELECT 'must not have SUPERUSER or BYPASSRLS: ' || pg_catalog.string_agg(rolname, ', ') FROM pg_catalog.pg_roles "
-						"WHERE rolname ~ '^(anon|authenticated|vyricon_(owner|worker|shim))$' AND (rolsuper OR rolbypassrls)"},
-	{"encryption",
-	 "SELECT CASE WHEN pg_catalog.inet_client_addr() IS NOT NULL AND NOT pg_catalog.host(pg_catalog.inet_client_addr()) = ANY "
-	 "('{127.0.0.1,::1}') AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid() AND ssl) "
-	 "THEN 'the connection is not encrypted: use sslmode=verify-full' END"},
-	{"ready", "SELECT vyricon.ready()"},
-	{"jobs", "SELECT pg_catalog.string_agg(fact || ': ' || hint, E'\\n' || pg_catalog.repeat(' ', 17)) FROM vyricon.doctor()"},
 };
 
 static PGconn *
@@ -89,18 +66,19 @@ int
 vy_command_doctor(const char *command, const char *argument)
 {
 	PGconn *conn = connect_or_tell();
-	int findings = 0;
+	PGresult *result = conn ? PQexec(conn, "SELECT name, finding FROM vyricon.checks()") : NULL;
+	bool well = PQresultStatus(result) == PGRES_TUPLES_OK;
 	(void) command;
 	(void) argument;
-	for (size_t i = 0; conn && i < sizeof(checks) / sizeof(checks[0]); i++)
+	if (conn && !well)
+		printf("%-16s run: vyricon init\n%s", "extension", PQresultErrorMessage(result));
+	for (int i = 0; i < PQntuples(result); i++)
 	{
-		PGresult *result = PQexec(conn, checks[i].sql);
-		bool ran = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
-		const char *finding = ran ? PQgetvalue(result, 0, 0) : PQresultErrorMessage(result);
-		printf("%-16s %s%s", checks[i].name, *finding ? finding : "ok", ran ? "\n" : "");
-		findings += *finding != '\0';
-		PQclear(result);
+		const char *finding = PQgetvalue(result, i, 1);
+		printf("%-16s %s\n", PQgetvalue(result, i, 0), *finding ? finding : "ok");
+		well &= *finding == '\0';
 	}
+	PQclear(result);
 	PQfinish(conn);
-	return conn && findings == 0 ? 0 : 1;
+	return well ? 0 : 1;
 }

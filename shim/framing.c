@@ -26,20 +26,10 @@ check_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_l
 {
 	Lines *lines = cls;
 	(void) kind;
-	lines->bad |= !value || name - lines->end != 2 || value <= name + name_len ||
+	lines->bad |= !vy_head_line_ok(lines->end, vy_str(name, name_len), vy_str(value, value_len)) ||
 				  !vy_head_field(&lines->head, vy_str(name, name_len), vy_str(value, value_len));
-	/* libmicrohttpd overwrites the colon; behind it only blanks may stand before the value */
-	for (const char *p = name + name_len + 1; !lines->bad && p < value; p++)
-		lines->bad |= *p != ' ' && *p != '\t';
 	lines->end = value + value_len;
 	return lines->bad ? MHD_NO : MHD_YES;
-}
-
-static bool
-version_ok(const char *version, bool *newer)
-{
-	*newer = strcmp(version, "HTTP/1.1") == 0;
-	return *newer || strcmp(version, "HTTP/1.0") == 0;
 }
 
 VyRefusal
@@ -51,7 +41,7 @@ vy_framing_check(VyRequest *request, struct MHD_Connection *connection, const ch
 	bool newer;
 	VyRefusal verdict;
 	*content_length = 0;
-	if (!info || !version_ok(version, &newer) || version - (request->uri + request->target_len) != 1 ||
+	if (!info || !vy_head_version(vy_cstr(version), &newer) || version - (request->uri + request->target_len) != 1 ||
 		request->uri - (request->method + strlen(request->method)) != 1)
 		return VY_BAD_HEAD;
 	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, check_header, &lines);

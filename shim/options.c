@@ -144,16 +144,9 @@ find_option(VyStr name)
 static bool
 read_networks(void)
 {
-	char *list = vy_options.trusted_proxies ? strdup(vy_options.trusted_proxies) : NULL;
-	char *rest = list;
-	bool ok = true;
-	for (char *text; ok && rest && (text = strsep(&rest, ", ")) != NULL;)
-		if (*text && (nnetworks == MAX_NETWORKS || !vy_network_parse(&networks[nnetworks++], vy_cstr(text))))
-		{
-			fprintf(stderr, "vyricon: trusted-proxies must be addresses or networks (\"%s\")\n", text);
-			ok = false;
-		}
-	free(list);
+	bool ok = vy_networks_parse(networks, MAX_NETWORKS, &nnetworks, vy_cstr(vy_options.trusted_proxies));
+	if (!ok)
+		fprintf(stderr, "vyricon: trusted-proxies must be addresses or networks (\"%s\")\n", vy_options.trusted_proxies);
 	return ok;
 }
 

@@ -42,7 +42,6 @@ vy_park(VyRequest *request, VyStr wait)
 	loop->nparked++;
 	vy_count(&loop->counters.parked, 1);
 	vy_due_set(&request->client->due, &loop->deadlines[VY_DEADLINE_WAIT], request->wait_until_us);
-	vy_pool_listen(loop->pool);
 	if (vy_heard_take(&loop->heard, request->ticket.number))
 		vy_park_resume(request->client, false);
 	return true;

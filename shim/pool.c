@@ -12,7 +12,9 @@
 
 #include <stdlib.h>
 
+#include "base/head.h"
 #include "base/pace.h"
+#include "base/sqlstate.h"
 #include "base/textarray.h"
 
 #define READ_BACKENDS 4
@@ -25,23 +27,6 @@
 #define MAX_REPEATS 3
 #define CONNECT_TIMEOUT_US 10000000
 #define NFIELDS 8
-
-typedef enum ErrorClass
-{
-	ERROR_ORDINARY, /* http_failed() words it */
-	ERROR_REPEAT, /* rolled back because of somebody else: once more */
-	ERROR_LOST, /* the connection is being closed */
-	ERROR_MISSING /* our functions or statements are not there */
-} ErrorClass;
-
-static const struct
-{
-	const char *sqlstate;
-	ErrorClass class;
-} error_classes[] = {
-	{"40001", ERROR_REPEAT}, {"40P01", ERROR_REPEAT}, {"57P01", ERROR_LOST},    {"57P02", ERROR_LOST},    {"57P03", ERROR_LOST},
-	{"57P05", ERROR_LOST},   {"25P03", ERROR_LOST},   {"26000", ERROR_MISSING}, {"3F000", ERROR_MISSING}, {"42883", ERROR_MISSING},
-};
 
 static const int field_codes[NFIELDS] = {PG_DIAG_SQLSTATE,    PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_MESSAGE_DETAIL, PG_DIAG_MESSAGE_HINT,
 										 PG_DIAG_SCHEMA_NAME, PG_DIAG_TABLE_NAME,      PG_DIAG_COLUMN_NAME,    PG_DIAG_CONSTRAINT_NAME};
@@ -89,18 +74,6 @@ refuse(VyRequest *request, VyRefusal why)
 {
 	request->refusal = why;
 	vy_server_finish(request);
-}
-
-/* Hash of the method and the first four segments of the path. */
-static uint32_t
-route_slot(const VyRequest *request)
-{
-	const char *target = request->target;
-	size_t n = 0;
-	for (int segments = 0; n < request->path_len; n++)
-		if (target[n] == '/' && ++segments > 4)
-			break;
-	return (vy_hash(vy_cstr(request->method)) ^ vy_hash(vy_str(target, n))) % VY_ROUTE_SLOTS;
 }
 
 static bool
@@ -179,7 +152,7 @@ bool
 vy_pool_admit(VyRequest *request)
 {
 	VyPool *pool = request->loop->pool;
-	request->route = route_slot(request);
+	request->route = vy_head_route(vy_cstr(request->method), vy_str(request->target, request->path_len)) % VY_ROUTE_SLOTS;
 	request->lane = pool->route_us[request->route] > SLOW_ROUTE_US ? VY_LANE_SLOW : request->read_only ? VY_LANE_READ : VY_LANE_WRITE;
 	request->queued_us = pool->loop->now_us;
 	if (pool->nready == 0 && pool->not_ready)
@@ -214,18 +187,6 @@ pack_fields(VyRequest *request)
 	return request->fields != NULL;
 }
 
-static ErrorClass
-classify(const PGresult *result)
-{
-	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	if (!sqlstate)
-		return ERROR_LOST;
-	for (size_t i = 0; i < sizeof(error_classes) / sizeof(error_classes[0]); i++)
-		if (strcmp(sqlstate, error_classes[i].sqlstate) == 0)
-			return error_classes[i].class;
-	return ERROR_ORDINARY;
-}
-
 static void
 drop_result(VyRequest *request)
 {
@@ -257,13 +218,13 @@ static void
 fail(VyBackend *backend, VyRequest *request)
 {
 	VyPool *pool = backend->pool;
-	ErrorClass class = classify(request->result);
-	if (class == ERROR_LOST)
+	VyErrorClass class = vy_error_class(PQresultErrorField(request->result, PG_DIAG_SQLSTATE));
+	if (class == VY_ERROR_LOST)
 	{
 		vy_pool_lost(pool, request);
 		return;
 	}
-	if (class == ERROR_REPEAT && request->repeats < MAX_REPEATS && !request->failing)
+	if (class == VY_ERROR_REPEAT && request->repeats < MAX_REPEATS && !request->failing)
 	{
 		request->repeats++;
 		vy_count(&pool->loop->counters.repeats, 1);
@@ -273,10 +234,10 @@ fail(VyBackend *backend, VyRequest *request)
 	}
 	if (request->failing || !pack_fields(request))
 	{
-		if (class == ERROR_MISSING)
+		if (class == VY_ERROR_MISSING)
 			backend->retiring = true;
 		drop_result(request);
-		refuse(request, class == ERROR_MISSING ? VY_NOT_READY : VY_INTERNAL);
+		refuse(request, class == VY_ERROR_MISSING ? VY_NOT_READY : VY_INTERNAL);
 		return;
 	}
 	drop_result(request);
@@ -313,7 +274,7 @@ static int64_t
 backend_due(const VyBackend *backend)
 {
 	if (backend->state == VY_BACKEND_DOWN)
-		return backend->retry_us;
+		return backend->listens && backend->pool->loop->nwaiting == 0 ? INT64_MAX : backend->retry_us;
 	if (backend->state != VY_BACKEND_READY)
 		return backend->since_us + CONNECT_TIMEOUT_US;
 	return backend->depth > 0 ? backend->since_us + vy_options.answer_timeout_ms * 1000 : INT64_MAX;
@@ -367,18 +328,9 @@ vy_pool_new(VyLoop *loop)
 		return NULL;
 	pool->loop = loop;
 	pool->nbackends = (int) vy_options.pool;
-	for (int i = 0; i < pool->nbackends; i++)
-		pool->backends[i] = (VyBackend){.pool = pool, .fd = -1};
-	pool->backends[pool->nbackends] = (VyBackend){.pool = pool, .fd = -1, .listens = true, .retry_us = INT64_MAX};
+	for (int i = 0; i <= pool->nbackends; i++)
+		pool->backends[i] = (VyBackend){.pool = pool, .fd = -1, .listens = i == pool->nbackends};
 	return pool;
-}
-
-void
-vy_pool_listen(VyPool *pool)
-{
-	VyBackend *listener = &pool->backends[pool->nbackends];
-	if (listener->state == VY_BACKEND_DOWN && listener->retry_us == INT64_MAX)
-		listener->retry_us = 0;
 }
 
 /* The drain time is over: nothing stays in the pool. */

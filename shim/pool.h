@@ -32,7 +32,7 @@ typedef struct VyBackend
 	bool corked; /* something to send at the end of the turn */
 	bool retiring; /* takes no more requests; replaced when empty */
 	bool setup_failed;
-	bool listens; /* for notifications, and takes no requests */
+	bool listens; /* for notifications, takes no requests, and is made when somebody waits */
 } VyBackend;
 
 typedef struct VyQueue

@@ -13,6 +13,7 @@
 #include <sys/random.h>
 
 #include "base/field.h"
+#include "base/head.h"
 
 #define MAX_FREE_REQUESTS 256
 #define FIRST_BODY 65536
@@ -26,12 +27,6 @@ typedef struct Collector
 	bool proxied;
 	VyStr forwarded;
 } Collector;
-
-static const struct
-{
-	const char *name;
-	bool read_only;
-} methods[] = {{"GET", true}, {"POST", false}, {"PATCH", false}, {"DELETE", false}, {"PUT", false}, {"HEAD", true}, {"OPTIONS", true}};
 
 static VyRequest *
 new_request(VyLoop *loop)
@@ -175,18 +170,6 @@ append_body(VyRequest *request, const char *bytes, size_t n)
 	return true;
 }
 
-static bool
-find_method(VyRequest *request)
-{
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		if (strcmp(request->method, methods[i].name) == 0)
-		{
-			request->read_only = methods[i].read_only;
-			return true;
-		}
-	return false;
-}
-
 static enum MHD_Result
 refuse_head(VyRequest *request, struct MHD_Connection *connection, VyRefusal why)
 {
@@ -204,7 +187,7 @@ begin_request(VyRequest *request, struct MHD_Connection *connection, const char 
 	request->closing = request->loop->stopping;
 	verdict = vy_framing_check(request, connection, version, &content_length);
 	request->uri = NULL;
-	if (verdict == VY_ACCEPTED && !find_method(request))
+	if (verdict == VY_ACCEPTED && !vy_head_method(vy_cstr(request->method), &request->read_only))
 		verdict = VY_BAD_METHOD;
 	if (verdict != VY_ACCEPTED)
 		return refuse_head(request, connection, verdict);

@@ -213,7 +213,6 @@ VyPool *vy_pool_new(VyLoop *loop);
 PGconn *vy_connect(bool at_once);
 bool vy_pool_admit(VyRequest *request); /* false: refused, request->refusal says why */
 void vy_pool_submit(VyRequest *request);
-void vy_pool_listen(VyPool *pool); /* from now on, if not already */
 void vy_backend_event(void *backend);
 void vy_pool_turn(VyPool *pool);
 int64_t vy_pool_due(const VyPool *pool); /* when it wants to be called without an event; INT64_MAX: never */

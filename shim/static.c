@@ -41,16 +41,6 @@ struct VyStatic
 	File *slots[SLOTS];
 };
 
-#define FILE_HEADERS 5
-
-static const VyHeader file_headers[FILE_HEADERS] = {
-	{VY_STR_INIT("cache-control"), VY_STR_INIT("no-cache")},
-	{VY_STR_INIT("x-content-type-options"), VY_STR_INIT("nosniff")},
-	{VY_STR_INIT("referrer-policy"), VY_STR_INIT("no-referrer")},
-	{VY_STR_INIT("cross-origin-resource-policy"), VY_STR_INIT("same-origin")},
-	{VY_STR_INIT("strict-transport-security"), VY_STR_INIT("max-age=63072000; includeSubDomains")},
-};
-
 static bool
 same_time(struct timespec a, struct timespec b)
 {
@@ -156,12 +146,8 @@ vy_static_free(VyStatic *files)
 static bool
 add_file_headers(struct MHD_Response *response, const File *file)
 {
-	const char *type = vy_media_type(vy_cstr(file->path));
-	VyHeader headers[FILE_HEADERS + 3] = {{VY_STR("etag"), vy_cstr(file->etag)}, {VY_STR("content-type"), vy_cstr(type)}};
-	size_t n = FILE_HEADERS + 2;
-	memcpy(headers + 2, file_headers, sizeof(file_headers));
-	if (strcmp(type, VY_MEDIA_HTML) == 0)
-		headers[n++] = (VyHeader){VY_STR("content-security-policy"), VY_STR(VY_PAGE_POLICY)};
+	VyHeader headers[VY_MEDIA_HEADERS];
+	size_t n = vy_media_headers(headers, vy_cstr(file->path), vy_cstr(file->etag));
 	return response && vy_answer_headers(response, headers, n);
 }
 
@@ -214,15 +200,9 @@ static File *
 find_file(VyStatic *files, VyStr path)
 {
 	char decoded[MAX_PATH];
-	size_t n = path.n;
-	if (n + sizeof("index.html") > sizeof(decoded))
+	size_t n;
+	if (!vy_url_file(decoded, sizeof(decoded), &n, path))
 		return NULL;
-	if (!memchr(path.p, '%', n))
-		memcpy(decoded, path.p, n);
-	else if (vy_url_decode(decoded, sizeof(decoded) - sizeof("index.html"), &n, path, false) != 0)
-		return NULL;
-	if (decoded[n - 1] == '/')
-		n = (size_t) (stpcpy(decoded + n, "index.html") - decoded);
 	for (File *file = files->slots[vy_hash(vy_str(decoded, n)) % SLOTS]; file; file = file->next)
 		if (strlen(file->path) == n && memcmp(file->path, decoded, n) == 0)
 			return file;

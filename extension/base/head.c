@@ -25,6 +25,57 @@ static const struct
 	{VY_STR_INIT("expect"), set_expectation},
 };
 
+static const struct
+{
+	VyStr name;
+	bool read_only;
+} methods[] = {
+	{VY_STR_INIT("GET"), true},  {VY_STR_INIT("POST"), false}, {VY_STR_INIT("PATCH"), false},  {VY_STR_INIT("DELETE"), false},
+	{VY_STR_INIT("PUT"), false}, {VY_STR_INIT("HEAD"), true},  {VY_STR_INIT("OPTIONS"), true},
+};
+
+bool
+vy_head_method(VyStr method, bool *read_only)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (vy_str_eq(method, methods[i].name))
+		{
+			*read_only = methods[i].read_only;
+			return true;
+		}
+	return false;
+}
+
+uint32_t
+vy_head_route(VyStr method, VyStr path)
+{
+	size_t n = 0;
+
+	for (int segments = 0; n < path.n; n++)
+		if (path.p[n] == '/' && ++segments > 4)
+			break;
+	return vy_hash(method) ^ vy_hash(vy_str(path.p, n));
+}
+
+bool
+vy_head_version(VyStr version, bool *newer)
+{
+	*newer = vy_str_is(version, "HTTP/1.1");
+	return *newer || vy_str_is(version, "HTTP/1.0");
+}
+
+bool
+vy_head_line_ok(const char *before, VyStr name, VyStr value)
+{
+	if (!value.p || name.p - before != 2 || value.p <= name.p + name.n)
+		return false;
+	/* the colon may have been overwritten */
+	for (const char *p = name.p + name.n + 1; p < value.p; p++)
+		if (*p != ' ' && *p != '\t')
+			return false;
+	return true;
+}
+
 bool
 vy_head_field(VyHead *head, VyStr name, VyStr value)
 {

@@ -26,6 +26,21 @@ typedef struct VyHead
 	size_t length; /* of the body */
 } VyHead;
 
+/* False: a method that is not served. */
+VY_MUST_CHECK bool vy_head_method(VyStr method, bool *read_only);
+
+/* Tells routes apart: a hash of the method and the first four segments of the path. */
+uint32_t vy_head_route(VyStr method, VyStr path);
+
+/* "HTTP/1.1" or "HTTP/1.0"; newer: the first of them. */
+VY_MUST_CHECK bool vy_head_version(VyStr version, bool *newer);
+
+/*
+ * A parser that works in place took this field from behind before: true if just a line's end stood between, and just blanks between the
+ * colon and the value, so that it has read the line as everybody does.
+ */
+VY_MUST_CHECK bool vy_head_line_ok(const char *before, VyStr name, VyStr value);
+
 /* False: bad, whatever follows. */
 VY_MUST_CHECK bool vy_head_field(VyHead *head, VyStr name, VyStr value);
 

@@ -3,6 +3,8 @@
  */
 #include "base/media.h"
 
+#include "base/refusal.h"
+
 static const struct
 {
 	const char *suffix;
@@ -43,6 +45,25 @@ vy_media_type(VyStr name)
 			return types[i].type;
 	}
 	return "application/octet-stream";
+}
+
+size_t
+vy_media_headers(VyHeader out[static VY_MEDIA_HEADERS], VyStr name, VyStr etag)
+{
+	const char *type = vy_media_type(name);
+	const VyHeader headers[VY_MEDIA_HEADERS] = {
+		{VY_STR("etag"), etag},
+		{VY_STR("content-type"), vy_cstr(type)},
+		{VY_STR("cache-control"), VY_STR("no-cache")},
+		{VY_STR("x-content-type-options"), VY_STR("nosniff")},
+		{VY_STR("referrer-policy"), VY_STR("no-referrer")},
+		{VY_STR("cross-origin-resource-policy"), VY_STR("same-origin")},
+		{VY_STR("strict-transport-security"), VY_STR("max-age=63072000; includeSubDomains")},
+		{VY_STR("content-security-policy"), VY_STR(VY_PAGE_POLICY)},
+	};
+
+	memcpy(out, headers, sizeof(headers));
+	return strcmp(type, VY_MEDIA_HTML) == 0 ? VY_MEDIA_HEADERS : VY_MEDIA_HEADERS - 1;
 }
 
 bool

@@ -65,6 +65,20 @@ vy_network_parse(VyNetwork *network, VyStr text)
 	return network->bits <= most;
 }
 
+bool
+vy_networks_parse(VyNetwork *networks, size_t max, size_t *n, VyStr list)
+{
+	*n = 0;
+	for (size_t at = 0, end; at < list.n; at = end + 1)
+	{
+		for (end = at; end < list.n && list.p[end] != ',' && list.p[end] != ' '; end++)
+			;
+		if (end > at && (*n == max || !vy_network_parse(&networks[(*n)++], vy_str(list.p + at, end - at))))
+			return false;
+	}
+	return true;
+}
+
 static bool
 network_has(const VyNetwork *network, const VyPeer *peer)
 {

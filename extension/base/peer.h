@@ -26,6 +26,9 @@ void vy_peer_print(char *out, const VyPeer *peer);
 /* "10.0.0.0/8", or one address. */
 VY_MUST_CHECK bool vy_network_parse(VyNetwork *network, VyStr text);
 
+/* A list with commas or blanks between, of at most max. */
+VY_MUST_CHECK bool vy_networks_parse(VyNetwork *networks, size_t max, size_t *n, VyStr list);
+
 bool vy_networks_have(const VyNetwork *networks, size_t n, const VyPeer *peer);
 
 /*

@@ -150,6 +150,26 @@ vy_url_decode(char *out, size_t cap, size_t *len, VyStr in, bool plus_is_space)
 }
 
 bool
+vy_url_file(char *out, size_t cap, size_t *len, VyStr path)
+{
+	static const VyStr index = VY_STR_INIT("index.html");
+
+	if (path.n == 0 || path.n + index.n >= cap)
+		return false;
+	*len = path.n;
+	if (!memchr(path.p, '%', path.n))
+		memcpy(out, path.p, path.n);
+	else if (vy_url_decode(out, cap - index.n, len, path, false) != 0)
+		return false;
+	if (out[*len - 1] == '/')
+	{
+		memcpy(out + *len, index.p, index.n);
+		*len += index.n;
+	}
+	return true;
+}
+
+bool
 vy_url_next_pair(VyStr *rest, VyStr *name, VyStr *value)
 {
 	while (rest->n > 0)

@@ -20,6 +20,9 @@ bool vy_url_path_ok(VyStr path);
  */
 VY_MUST_CHECK int vy_url_decode(char *out, size_t cap, size_t *len, VyStr in, bool plus_is_space);
 
+/* The path of a file in a folder: decoded, and the folder's index.html where it ends with a slash. False: too long, or a bad escape. */
+VY_MUST_CHECK bool vy_url_file(char *out, size_t cap, size_t *len, VyStr path);
+
 /*
  * name=value pairs of a query string, still encoded; a part without '=' has value.p == NULL; empty parts are passed over.
  *   while (vy_url_next_pair(&rest, &name, &value))

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "access/xact.h"
-#include "core/fault.h"
+#include "jobs/fault.h"
 #include "core/settings.h"
 #include "jobs/event.h"
 #include "jobs/metrics.h"

@@ -76,4 +76,8 @@ BEGIN
   RETURN vyricon.answer(409, (vyricon.unpack(q)).headers->>'x-request-id', convert_to(to_json(fields)::text, 'UTF8'));
 END $$;
 
+-- Nobody waits here: the ticket of vyricon.answer() is none.
+CREATE FUNCTION vyricon.http_resume(q bytea, ticket text, final boolean) RETURNS bytea LANGUAGE sql AS
+$$ SELECT vyricon.answer(500, 'resumed', '') $$;
+
 CREATE FUNCTION vyricon.ready() RETURNS text LANGUAGE sql AS $$ SELECT ''::text $$;

@@ -25,7 +25,7 @@ const LEAVE_MS = 3000;
 const points = { claimed: 3, sending: 8, sent: 8, answered: 6, recording: 6, recorded: 6, leaving: 1, sql_claimed: 4, sql_ran: 3, sql_recording: 3, sql_recorded: 3 };
 
 const ends = ['done', 'failed', 'unknown'];
-const file = join(cluster.data, 'fault_point'); // core/fault.h
+const file = join(cluster.data, 'fault_point'); // jobs/fault.h
 
 const kindOf = (random) => (random.next() < MAIL ? { mail: true, plain: true } : { mail: false, plain: random.next() < PLAIN });
 

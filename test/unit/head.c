@@ -51,9 +51,68 @@ static const Case cases[] = {
 	{"a bad field outweighs a bad target", VY_HEAD_BAD, {HOST, HOST}, {A, A}, "/a b", false, 0},
 };
 
+static void
+test_methods(void)
+{
+	static const char *const reading[] = {"GET", "HEAD", "OPTIONS"};
+	static const char *const writing[] = {"POST", "PUT", "PATCH", "DELETE"};
+	static const char *const unknown[] = {"get", "TRACE", "CONNECT", "", "GETS"};
+	bool read_only;
+
+	for (size_t i = 0; i < LENGTH(reading); i++)
+		ok(vy_head_method(vy_cstr(reading[i]), &read_only) && read_only, "%s reads", reading[i]);
+	for (size_t i = 0; i < LENGTH(writing); i++)
+		ok(vy_head_method(vy_cstr(writing[i]), &read_only) && !read_only, "%s may write", writing[i]);
+	for (size_t i = 0; i < LENGTH(unknown); i++)
+		ok(!vy_head_method(vy_cstr(unknown[i]), &read_only), "\"%s\" is no method of ours", unknown[i]);
+}
+
+static void
+test_versions(void)
+{
+	bool newer;
+
+	ok(vy_head_version(VY_STR("HTTP/1.1"), &newer) && newer, "HTTP/1.1 is spoken");
+	ok(vy_head_version(VY_STR("HTTP/1.0"), &newer) && !newer, "and HTTP/1.0");
+	ok(!vy_head_version(VY_STR("HTTP/2.0"), &newer) && !vy_head_version(VY_STR("http/1.1"), &newer), "but no other");
+}
+
+static uint32_t
+route(const char *method, const char *path)
+{
+	return vy_head_route(vy_cstr(method), vy_cstr(path));
+}
+
+static void
+test_routes(void)
+{
+	ok(route("GET", "/a/b/c/d/1") == route("GET", "/a/b/c/d/2"), "routes differ in four segments");
+	ok(route("GET", "/a/b/c/1") != route("GET", "/a/b/c/2"), "not in fewer");
+	ok(route("GET", "/a") != route("POST", "/a"), "and in the method");
+	ok(route("GET", "") == route("GET", ""), "a path may be empty");
+}
+
+/* A line as it lies in a parser's buffer behind a CR LF, its colon overwritten; name and value: where the parser saw them. */
+static void
+test_lines(void)
+{
+	static const char line[] = "\r\nHost\0 \tme";
+	static const char folded[] = "\r\nHost\0\r\n me";
+
+	ok(vy_head_line_ok(line, vy_str(line + 2, 4), vy_str(line + 9, 2)), "blanks may stand before a value");
+	ok(!vy_head_line_ok(line + 1, vy_str(line + 2, 4), vy_str(line + 9, 2)), "a bare line feed before a name may not");
+	ok(!vy_head_line_ok(folded, vy_str(folded + 2, 4), vy_str(folded + 10, 2)), "nor a folded line before a value");
+	ok(!vy_head_line_ok(line, vy_str(line + 2, 4), vy_str(line + 6, 2)), "nor a value without a colon");
+	ok(!vy_head_line_ok(line, vy_str(line + 2, 4), vy_str(NULL, 0)), "nor no value at all");
+}
+
 int
 main(void)
 {
+	test_methods();
+	test_versions();
+	test_routes();
+	test_lines();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
 		const Case *c = &cases[i];

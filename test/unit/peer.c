@@ -83,6 +83,20 @@ test_addresses(void)
 	}
 }
 
+static void
+test_lists(void)
+{
+	VyNetwork list[2];
+	size_t n;
+	VyPeer peer = parsed("192.168.1.1");
+
+	ok(vy_networks_parse(list, 2, &n, VY_STR(" 10.0.0.0/8, 192.168.0.0/16,")) && n == 2 && vy_networks_have(list, n, &peer),
+	   "a list of networks");
+	ok(vy_networks_parse(list, 2, &n, VY_STR("")) && n == 0 && vy_networks_parse(list, 2, &n, VY_STR(" , ")) && n == 0, "an empty list");
+	ok(!vy_networks_parse(list, 2, &n, VY_STR("10.0.0.0/8 proxy")), "a list with a word is none");
+	ok(!vy_networks_parse(list, 2, &n, VY_STR("10.0.0.1,10.0.0.2,10.0.0.3")), "a list that is too long is none");
+}
+
 int
 main(void)
 {
@@ -99,6 +113,7 @@ main(void)
 	}
 	for (size_t i = 0; i < LENGTH(bad_networks); i++)
 		ok(!vy_network_parse(&network, vy_cstr(bad_networks[i])), "\"%s\" is no network", bad_networks[i]);
+	test_lists();
 	if (!vy_network_parse(&trusted, VY_STR("10.0.0.0/8")))
 		abort();
 	for (size_t i = 0; i < LENGTH(hops); i++)

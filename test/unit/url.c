@@ -210,6 +210,40 @@ test_pairs(void)
 	}
 }
 
+static const struct
+{
+	const char *path;
+	const char *file; /* NULL: none can have that path */
+} files[] = {
+	{"/", "/index.html"},
+	{"/docs/", "/docs/index.html"},
+	{"/a.css", "/a.css"},
+	{"/a%20b.css", "/a b.css"},
+	{"/a%2f", "/a/index.html"},
+	{"/%zz", NULL},
+	{"", NULL},
+	{"/23456789abcde", NULL},
+	{"/%00", NULL},
+	{"/+", "/+"},
+	{"/23456789abc/", "/23456789abc/index.html"},
+};
+
+static void
+test_files(void)
+{
+	for (size_t i = 0; i < LENGTH(files); i++)
+	{
+		VyStr path = tight(vy_cstr(files[i].path));
+		char out[24];
+		size_t n = 0;
+		bool good = vy_url_file(out, sizeof(out), &n, path);
+
+		ok(good == (files[i].file != NULL) && (!good || vy_str_is(vy_str(out, n), files[i].file)), "\"%s\" is the file %s", files[i].path,
+		   files[i].file ? files[i].file : "of nobody");
+		free((char *) path.p);
+	}
+}
+
 int
 main(void)
 {
@@ -224,5 +258,6 @@ main(void)
 	}
 	test_decode();
 	test_pairs();
+	test_files();
 	return tap_done();
 }

@@ -35,7 +35,7 @@ SELECT is(:'ready'::text, '', 'the shim sees that the database is ready');
 SELECT is(:wire_status, 200, 'the shim''s first request in a fresh session is answered');
 SELECT is(:'wire_last'::text, ']', 'with rows as its body');
 SELECT is(:failed_status, 409, 'a failure is rendered');
-SELECT is(:'may'::text, '{http_failed,http_resume,http_wire,ready}', 'the shim may call these functions and no other');
+SELECT is(:'may'::text, '{checks,http_failed,http_resume,http_wire,ready}', 'the shim may call these functions and no other');
 SELECT is(:tables, 0, 'it may touch no table of the platform');
 SELECT is(:memberships, 0, 'it is a member of no role');
 SELECT is(:'refused'::text, '4250142501', 'it can neither become another role nor call vyricon.http()');

@@ -1,7 +1,7 @@
 /*
  * fault.c: killing this process at a named place, for `make fault` alone.
  */
-#include "core/fault.h"
+#include "jobs/fault.h"
 
 #ifdef VY_FAULT_POINTS
 #include <signal.h>

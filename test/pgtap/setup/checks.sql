@@ -1,0 +1,20 @@
+-- What vyricon.checks() finds, and who may ask.
+BEGIN;
+SELECT plan(7);
+CREATE FUNCTION pg_temp.finding(about text) RETURNS text LANGUAGE sql AS $$ SELECT finding FROM vyricon.checks() WHERE name = about $$;
+SELECT set_eq('SELECT name FROM vyricon.checks()', ARRAY['ready', 'roles', 'role attributes', 'encryption', 'jobs'], 'it looks at these');
+SELECT is((SELECT string_agg(finding, '') FROM vyricon.checks()), '', 'a database that was set up is well');
+SAVEPOINT well;
+ALTER ROLE anon BYPASSRLS;
+SELECT is(pg_temp.finding('role attributes'), 'must not be a superuser or bypass row-level security: anon', 'a role that sees every row is a finding');
+ROLLBACK TO well;
+ALTER ROLE anon RENAME TO nobody_else;
+SELECT is(pg_temp.finding('roles'), 'missing: anon', 'a missing role is one');
+ROLLBACK TO well;
+DELETE FROM vyricon.setup_steps WHERE step = (SELECT max(step) FROM vyricon.setup_steps);
+SELECT is(pg_temp.finding('ready'), 'run SELECT vyricon.setup();', 'and so is a missing step');
+ROLLBACK TO well;
+SELECT is(has_function_privilege('vyricon_shim', 'vyricon.checks()', 'EXECUTE'), true, 'the shim may ask');
+SELECT is(has_function_privilege('anon', 'vyricon.checks()', 'EXECUTE'), false, 'nobody else does');
+SELECT * FROM finish();
+ROLLBACK;
