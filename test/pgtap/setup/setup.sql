@@ -86,7 +86,7 @@ SELECT set_has($$ SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole
 -- Rights
 SELECT set_eq($$ SELECT function FROM our_functions WHERE has_function_privilege('vyricon_shim', oid, 'EXECUTE')
                  EXCEPT SELECT function FROM for_everybody $$,
-              $$ SELECT unnest('{"vyricon.http_wire(bytea)","vyricon.http_failed(bytea,text[])","vyricon.http_resume(bytea,text,boolean)",vyricon.doctor(),vyricon.ready()}'::regprocedure[]) $$,
+              $$ SELECT unnest('{"vyricon.http_wire(bytea)","vyricon.http_failed(bytea,text[])","vyricon.http_resume(bytea,text,boolean)",vyricon.checks(),vyricon.ready()}'::regprocedure[]) $$,
               'the shim may call these functions');
 SELECT is_empty($$ SELECT oid::regclass, p FROM pg_class, unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS p
                     WHERE relkind IN ('r', 'p', 'v', 'm', 'f')
