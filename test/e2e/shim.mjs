@@ -128,6 +128,38 @@ for (const length of [0, 1, 2047, 65536, 1 << 20, 6 << 20])
     assert.equal(got.md5, createHash('md5').update(body).digest('hex'));
   });
 
+// The numbers of tickets are read from the targets here, so each test has its own.
+const written = (number) => sql(`SELECT string_agg(id, ', ') FROM vyricon.written WHERE id ~ '\\m${number}\\M'`);
+const tell = (number) => sql(`SELECT pg_notify('vyricon_wait', '${number}')`);
+
+test('who was answered with a ticket waits until it is named, and what he sent is not sent again', async () => {
+  const first = shim.ask('/wait/2/20000', { method: 'POST', body: 'x' });
+  while (await written(2) !== 'asked 2, resumed 2.secret false') await tell(2);
+  const answer = await first;
+  assert.deepEqual([answer.status, answer.body.toString()], [200, '2.secret false']);
+  assert.equal(await written(2), 'asked 2, resumed 2.secret false');
+});
+
+test('who has more to wait for goes on until his time is over', async () => {
+  const began = performance.now();
+  const answer = shim.ask('/wait/3/1500');
+  while (!(await written(3))?.includes('resumed 3.secret false')) await tell(3);
+  assert.equal((await answer).body.toString(), '3.secret true');
+  assert.ok(performance.now() - began >= 1500);
+  assert.match(await written(3), /resumed 3.secret true$/);
+});
+
+test('a notification that overtakes the answer is not lost', async () => {
+  const before = shim.ask('/wait/4/20000');
+  while (!(await written(4))) await new Promise((done) => { setTimeout(done, 10); });
+  await tell(6);
+  while (!(await written(4)).includes('resumed')) await tell(4);
+  await before;
+  const answer = await shim.ask('/wait/6/20000');
+  assert.equal(answer.body.toString(), '6.secret false');
+  assert.ok(answer.ms < 5000, `${answer.ms} ms`);
+});
+
 test('a request id is kept if it is one, and made otherwise', async () => {
   for (const id of ['a', 'A-9', 'x'.repeat(64)]) assert.equal((await shim.ask('/', { headers: { 'x-request-id': id } })).headers['x-request-id'], id);
   const made = new Set();

@@ -43,6 +43,9 @@ CREATE FUNCTION vyricon.answer(status int, id text, body bytea) RETURNS bytea LA
 $$ SELECT '\x00'::bytea || substring(int4send(status) FROM 3) || '\x0004' || vyricon.header('x-request-id', id) || vyricon.header('x-vyricon-shim-wait', 'secret')
        || vyricon.header('content-type', 'application/json') || vyricon.header('etag', '"e"') || body $$;
 
+CREATE FUNCTION vyricon.waiting(ticket text) RETURNS bytea LANGUAGE sql AS
+$$ SELECT '\x00'::bytea || substring(int4send(202) FROM 3) || '\x0001' || vyricon.header('x-vyricon-shim-wait', ticket) || 'not yet'::bytea $$;
+
 CREATE FUNCTION vyricon.http_wire(q bytea) RETURNS bytea LANGUAGE plpgsql AS $$
 DECLARE
   r record;
@@ -57,6 +60,7 @@ BEGIN
     WHEN 'conflict' THEN
       IF nextval('vyricon.tries') % (word[3]::int + 1) <> 0 THEN RAISE EXCEPTION USING ERRCODE = '40001', MESSAGE = 'conflict'; END IF;
     WHEN 'commit' THEN INSERT INTO vyricon.deferred VALUES (1);
+    WHEN 'wait' THEN INSERT INTO vyricon.written VALUES ('asked ' || word[3]); RETURN vyricon.waiting(word[3] || '.secret ' || word[4]);
     WHEN 'write' THEN INSERT INTO vyricon.written VALUES (r.headers->>'x-request-id'); PERFORM pg_sleep(0.05);
     WHEN 'kill' THEN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1);
     WHEN 'broken' THEN RETURN '\x00';
@@ -76,8 +80,12 @@ BEGIN
   RETURN vyricon.answer(409, (vyricon.unpack(q)).headers->>'x-request-id', convert_to(to_json(fields)::text, 'UTF8'));
 END $$;
 
--- Nobody waits here: the ticket of vyricon.answer() is none.
-CREATE FUNCTION vyricon.http_resume(q bytea, ticket text, final boolean) RETURNS bytea LANGUAGE sql AS
-$$ SELECT vyricon.answer(500, 'resumed', '') $$;
+-- Tickets whose number is odd go on waiting as long as they may.
+CREATE FUNCTION vyricon.http_resume(q bytea, ticket text, final boolean) RETURNS bytea LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO vyricon.written VALUES ('resumed ' || ticket || ' ' || final);
+  IF split_part(ticket, '.', 1)::int % 2 = 1 AND NOT final THEN RETURN vyricon.waiting(ticket || ' 0'); END IF;
+  RETURN vyricon.answer(200, 'resumed', convert_to(ticket || ' ' || final, 'UTF8'));
+END $$;
 
 CREATE FUNCTION vyricon.ready() RETURNS text LANGUAGE sql AS $$ SELECT ''::text $$;

@@ -114,6 +114,14 @@ test('no end is missed: 300 jobs that end while somebody comes to wait for them'
   agent.destroy();
 });
 
+test('a job that was due while its row was looked at goes as soon as somebody waits for it', async () => {
+  const id = await enqueue('/0', "now() + interval '300 milliseconds'");
+  await psql(`BEGIN; SELECT status FROM vyricon.http('GET', '/jobs/v1/${id}', ARRAY['prefer', 'wait=5', 'authorization', '${headers.authorization}']); SELECT pg_sleep(0.8); COMMIT`);
+  const answer = await wait(id, 20);
+  assert.equal(answer.json.state, 'done');
+  assert.ok(answer.ms < 5000, `${answer.ms} ms`);
+});
+
 test('50 that wait hold no database connection, and others are answered as fast as ever', async () => {
   const id = await enqueue('/hold');
   const waiting = Array.from({ length: 50 }, () => wait(id, 20));
@@ -206,6 +214,8 @@ test('who waits while the database crashes and restarts is answered when his job
   const id = await enqueue('/100', "now() + interval '1 hour'");
   const waiting = Array.from({ length: 10 }, () => wait(id, 30));
   await until(async () => await parked() === 10, 'not all wait');
+  // the cluster of the tests writes its log late: what a crash must not lose is flushed here
+  await psql("SET synchronous_commit = on; SELECT pg_logical_emit_message(true, 'test', 'flush')");
   const victim = psql("SELECT pg_sleep(60) /* to be killed */");
   victim.catch(() => {});
   const pid = () => psql("SELECT pid FROM pg_stat_activity WHERE query LIKE '%to be killed%' AND pid <> pg_backend_pid()");
