@@ -132,14 +132,6 @@ for (const length of [0, 1, 2047, 65536, 1 << 20, 6 << 20])
 const written = (number) => sql(`SELECT string_agg(id, ', ') FROM vyricon.written WHERE id ~ '\\m${number}\\M'`);
 const tell = (number) => sql(`SELECT pg_notify('vyricon_wait', '${number}')`);
 
-test('who was answered with a ticket waits until it is named, and what he sent is not sent again', async () => {
-  const first = shim.ask('/wait/2/20000', { method: 'POST', body: 'x' });
-  while (await written(2) !== 'asked 2, resumed 2.secret false') await tell(2);
-  const answer = await first;
-  assert.deepEqual([answer.status, answer.body.toString()], [200, '2.secret false']);
-  assert.equal(await written(2), 'asked 2, resumed 2.secret false');
-});
-
 test('who has more to wait for goes on until his time is over', async () => {
   const began = performance.now();
   const answer = shim.ask('/wait/3/1500');
@@ -147,6 +139,24 @@ test('who has more to wait for goes on until his time is over', async () => {
   assert.equal((await answer).body.toString(), '3.secret true');
   assert.ok(performance.now() - began >= 1500);
   assert.match(await written(3), /resumed 3.secret true$/);
+});
+
+test('who was answered with a ticket waits until it is named, and what he sent is not sent again', async () => {
+  const answer = shim.ask('/wait/2/20000', { method: 'POST', body: 'x' });
+  while (await written(2) !== 'asked 2') await new Promise((done) => { setTimeout(done, 10); });
+  await tell(2);
+  assert.deepEqual([(await answer).status, (await answer).body.toString()], [200, '2.secret false']);
+  assert.equal(await written(2), 'asked 2, resumed 2.secret false');
+});
+
+test('after the connection that listens was lost, everybody is asked about', async () => {
+  const answer = shim.ask('/wait/5/3000');
+  while (!(await written(5))?.includes('resumed')) await tell(5);
+  const before = await written(5);
+  await sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'");
+  while (await written(5) === before) await new Promise((done) => { setTimeout(done, 10); });
+  assert.match(await written(5), /resumed 5.secret false$/);
+  assert.equal((await answer).body.toString(), '5.secret true');
 });
 
 test('a notification that overtakes the answer is not lost', async () => {
