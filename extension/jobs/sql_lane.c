@@ -15,6 +15,7 @@
 #include "core/settings.h"
 #include "jobs/outbox.h"
 #include "jobs/sql_worker.h"
+#include "jobs/wait.h"
 #include "jobs/worker.h"
 
 #define LONGEST_WAIT_MS 60000L
@@ -110,6 +111,7 @@ look_for_due(VyShmWorker *place)
 	while (lost && vy_outbox_expire(false, vy_sql_kind.name) > 0)
 		CHECK_FOR_INTERRUPTS();
 	due = vy_sql_due(&next_at);
+	vy_wait_tell();
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	pgstat_report_stat(false);

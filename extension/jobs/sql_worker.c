@@ -36,6 +36,7 @@
 #include "jobs/metrics.h"
 #include "jobs/outbox.h"
 #include "jobs/sql.h"
+#include "jobs/wait.h"
 #include "jobs/worker.h"
 
 #define IDLE_MS 5000
@@ -462,6 +463,7 @@ begin(const char *activity)
 static void
 commit(void)
 {
+	vy_wait_tell();
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	pgstat_report_stat(false);

@@ -8,7 +8,7 @@ const doctor = (database) => run(process.env.VYRICON_BIN, ['doctor', '--database
 test('vyricon doctor finds nothing in a database that was set up', async () => {
   const { status, out } = await doctor(process.env.DATABASE_URL);
   assert.equal(status, 0, out);
-  assert.deepEqual(out.trim().split('\n').map((line) => line.replace(/ +/g, ' ')).sort(), ['encryption ok', 'ready ok', 'role attributes ok', 'roles ok']);
+  assert.deepEqual(out.trim().split('\n').map((line) => line.replace(/ +/g, ' ')).sort(), ['encryption ok', 'jobs ok', 'ready ok', 'role attributes ok', 'roles ok']);
 });
 
 test('and says what to run where the extension is missing', async () => {

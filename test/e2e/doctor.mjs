@@ -54,6 +54,6 @@ test('without shared_preload_libraries the line for postgresql.conf is named, by
     psql -qX -c 'CREATE EXTENSION vyricon' 2>/dev/null
     doctor app`);
   assert.equal(status, 1);
-  assert.match(found.preload, /add vyricon to shared_preload_libraries/);
+  assert.match(found.ready, /^add shared_preload_libraries = 'vyricon' to postgresql\.conf/);
   assert.match(found.jobs, /^vyricon is not preloaded.*Add vyricon to shared_preload_libraries in postgresql\.conf/);
 });
