@@ -15,7 +15,7 @@ help:
 	@echo 'make check          unit tests and the pgTAP of what changed, under 60 seconds (ROOM=auth for one room)'
 	@echo 'make test           everything'
 	@echo 'make coverage       lines covered by make test, per room'
-	@echo 'make bench          floor, Vyricon and its peers side by side, then jobs (QUICK=1: 5 minutes; BENCH=http or jobs)'
+	@echo 'make bench          floor, Vyricon and its peers side by side (QUICK=1: 3 minutes); BENCH=jobs: jobs'
 	@echo 'make fuzz           libFuzzer on every parser, valgrind, ThreadSanitizer (FUZZ_SECONDS=600 FUZZ=json,url)'
 	@echo 'make fault          kills, cut connections, a full disk, connection storms, overload, jobs (SEED= KILLS= RUNS=)'
 	@echo 'make docs           write build/openapi.json'

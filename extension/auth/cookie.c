@@ -8,7 +8,7 @@
 
 #include "access/xact.h"
 #include "auth/auth.h"
-#include "base/cookie.h"
+#include "auth/cookie_field.h"
 #include "base/field.h"
 #include "base/json.h"
 #include "core/json_writer.h"

@@ -18,6 +18,7 @@
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -27,7 +28,8 @@ typedef struct VyInsertIndex
 {
 	Oid oid;
 	bool unique;
-	IndexInfo *info;
+	bool never; /* its predicate is false for every row */
+	IndexInfo *info; /* its predicate without what is true for every row */
 } VyInsertIndex;
 
 struct VyInsertState
@@ -43,6 +45,7 @@ struct VyInsertState
 	bool *constant_nulls;
 	ExprState **defaults; /* by attribute: the default that is not; NULL: none */
 	bool *required; /* by attribute: NOT NULL */
+	bool *fixed; /* by attribute: the same in every row */
 	AttrNumber returning;
 	int nchecks;
 	ExprState **checks;
@@ -61,7 +64,10 @@ static bool learn_columns(VyInsert *insert, Relation table);
 static void learn_default(VyInsertState *state, int attribute, Node *expression);
 static bool learn_checks(VyInsertState *state, Relation table);
 static bool learn_indexes(VyInsertState *state, Relation table);
-static bool learn_index(VyInsertIndex *index, EState *estate, Relation relation);
+static bool learn_index(VyInsertState *state, VyInsertIndex *index, Relation relation);
+static void learn_predicate(VyInsertState *state, VyInsertIndex *index);
+static bool is_fixed(const VyInsertState *state, Node *expression);
+static bool holds(VyInsertState *state, Node *condition);
 static bool calls_foreign(Node *node, void *context);
 static bool is_foreign(Oid function, void *context);
 static bool fill(const VyInsert *insert, const Datum *values, const bool *nulls);
@@ -184,6 +190,7 @@ learn_columns(VyInsert *insert, Relation table)
 	memset(state->constant_nulls, true, (size_t) desc->natts * sizeof(bool));
 	state->defaults = palloc0((size_t) desc->natts * sizeof(ExprState *));
 	state->required = palloc0((size_t) desc->natts * sizeof(bool));
+	state->fixed = palloc0((size_t) desc->natts * sizeof(bool));
 	state->returning = get_attnum(state->table, insert->returning);
 	for (int i = 0; i < insert->ncolumns; i++)
 	{
@@ -208,6 +215,7 @@ learn_columns(VyInsert *insert, Relation table)
 		if (calls_foreign(expression, NULL))
 			return false;
 		learn_default(state, i, expression);
+		state->fixed[i] = state->defaults[i] == NULL;
 	}
 	return state->returning > 0 && TupleDescAttr(desc, state->returning - 1)->attbyval;
 }
@@ -229,15 +237,17 @@ learn_checks(VyInsertState *state, Relation table)
 {
 	const TupleConstr *constraints = RelationGetDescr(table)->constr;
 
-	state->nchecks = constraints != NULL ? constraints->num_check : 0;
-	state->checks = palloc0((size_t) state->nchecks * sizeof(ExprState *));
-	for (int i = 0; i < state->nchecks; i++)
+	int n = constraints != NULL ? constraints->num_check : 0;
+
+	state->checks = palloc0((size_t) n * sizeof(ExprState *));
+	for (int i = 0; i < n; i++)
 	{
 		Node *expression = stringToNode(constraints->check[i].ccbin);
 
-		if (calls_foreign(expression, NULL))
+		if (calls_foreign(expression, NULL) || (is_fixed(state, expression) && !holds(state, expression)))
 			return false;
-		state->checks[i] = ExecPrepareExpr((Expr *) expression, state->estate);
+		if (!is_fixed(state, expression))
+			state->checks[state->nchecks++] = ExecPrepareExpr((Expr *) expression, state->estate);
 	}
 	return true;
 }
@@ -256,14 +266,14 @@ learn_indexes(VyInsertState *state, Relation table)
 		Relation relation = index_open(lfirst_oid(lc), RowExclusiveLock);
 
 		index->oid = lfirst_oid(lc);
-		good = good && learn_index(index, state->estate, relation);
+		good = good && learn_index(state, index, relation);
 		index_close(relation, NoLock);
 	}
 	return good;
 }
 
 static bool
-learn_index(VyInsertIndex *index, EState *estate, Relation relation)
+learn_index(VyInsertState *state, VyInsertIndex *index, Relation relation)
 {
 	index->info = BuildIndexInfo(relation);
 	index->unique = relation->rd_index->indisunique;
@@ -273,8 +283,59 @@ learn_index(VyInsertIndex *index, EState *estate, Relation relation)
 	for (int i = 0; i < index->info->ii_NumIndexKeyAttrs; i++)
 		if (relation->rd_opfamily[i] >= FirstNormalObjectId)
 			return false;
-	index->info->ii_PredicateState = ExecPrepareQual(index->info->ii_Predicate, estate);
+	learn_predicate(state, index);
 	return true;
+}
+
+/* Most partial indexes are of another state than a row is born with: that is found out once. */
+static void
+learn_predicate(VyInsertState *state, VyInsertIndex *index)
+{
+	List *open = NIL;
+	ListCell *lc;
+
+	foreach (lc, index->info->ii_Predicate)
+		if (!is_fixed(state, lfirst(lc)))
+			open = lappend(open, lfirst(lc));
+		else if (!holds(state, lfirst(lc)))
+			index->never = true;
+	index->info->ii_PredicateState = ExecPrepareQual(open, state->estate);
+}
+
+/* It speaks of columns alone that are the same in every row. */
+static bool
+is_fixed(const VyInsertState *state, Node *expression)
+{
+	Bitmapset *attributes = NULL;
+	int n = -1;
+
+	pull_varattnos(expression, 1, &attributes);
+	while ((n = bms_next_member(attributes, n)) >= 0)
+	{
+		int attribute = n + FirstLowInvalidHeapAttributeNumber;
+
+		if (attribute <= 0 || !state->fixed[attribute - 1])
+			return false;
+	}
+	return true;
+}
+
+/* As a CHECK, null is true; in a predicate it is not. Null counts as false here: then a statement does what has to be done. */
+static bool
+holds(VyInsertState *state, Node *condition)
+{
+	TupleTableSlot *slot = state->slot;
+	ExprContext *context = GetPerTupleExprContext(state->estate);
+	int natts = slot->tts_tupleDescriptor->natts;
+	bool result;
+
+	memcpy(slot->tts_values, state->constants, (size_t) natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, state->constant_nulls, (size_t) natts * sizeof(bool));
+	ExecStoreVirtualTuple(slot);
+	context->ecxt_scantuple = slot;
+	result = ExecQual(ExecPrepareQual(list_make1(condition), state->estate), context);
+	ExecClearTuple(slot);
+	return result;
 }
 
 static bool
@@ -335,7 +396,7 @@ put(VyInsertState *state, Relation table)
 		bool nulls[INDEX_MAX_KEYS];
 		Relation relation;
 
-		if (!index->info->ii_ReadyForInserts || !ExecQual(index->info->ii_PredicateState, context))
+		if (index->never || !index->info->ii_ReadyForInserts || !ExecQual(index->info->ii_PredicateState, context))
 			continue;
 		relation = index_open(index->oid, RowExclusiveLock);
 		FormIndexDatum(index->info, slot, state->estate, values, nulls);

@@ -4,7 +4,7 @@
 #include "http/request.h"
 
 #include "auth/auth.h"
-#include "base/cookie.h"
+#include "auth/cookie_field.h"
 #include "base/url.h"
 #include "core/json_writer.h"
 #include "mb/pg_wchar.h"

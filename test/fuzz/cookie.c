@@ -1,7 +1,7 @@
 /*
  * cookie.c: pairs lie in the header, in order, without what parts them; a cookie that is set is read back, and adds nothing to the answer.
  */
-#include "base/cookie.h"
+#include "auth/cookie_field.h"
 
 #include "fuzz.h"
 

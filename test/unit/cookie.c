@@ -1,7 +1,8 @@
 /*
  * cookie.c: reading pairs whatever stands between them, and setting only what a browser keeps.
+ * sources: auth/cookie_field.c
  */
-#include "base/cookie.h"
+#include "auth/cookie_field.h"
 
 #include "tap.h"
 

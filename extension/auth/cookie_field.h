@@ -1,8 +1,8 @@
 /*
- * cookie.h: the cookies of a request, and the lines that set them (RFC 6265, and the __Host- prefix of its successor).
+ * cookie_field.h: the cookies of a request, and the lines that set them (RFC 6265, and the __Host- prefix of its successor).
  */
-#ifndef VY_COOKIE_H
-#define VY_COOKIE_H
+#ifndef VY_COOKIE_FIELD_H
+#define VY_COOKIE_FIELD_H
 
 #include "base/base.h"
 

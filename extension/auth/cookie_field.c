@@ -1,7 +1,7 @@
 /*
- * cookie.c: what cookie.h says.
+ * cookie_field.c: what cookie_field.h says.
  */
-#include "base/cookie.h"
+#include "auth/cookie_field.h"
 
 #include <inttypes.h>
 #include <stdio.h>
