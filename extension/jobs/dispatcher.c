@@ -15,7 +15,7 @@
 #include "jobs/metrics.h"
 #include "jobs/outbox.h"
 #include "jobs/sql.h"
-#include "jobs/wait.h"
+#include "jobs/worker.h"
 #include "libpq/pqsignal.h"
 #include "pgstat.h"
 #include "storage/latch.h"
@@ -49,8 +49,6 @@ static void record_ended(void);
 static void claim(void);
 static void start(VyTransfer *transfer);
 static void drop(VyTransfer *transfer);
-static void begin(const char *activity);
-static void commit(void);
 static long until(TimestampTz at);
 
 void
@@ -193,12 +191,12 @@ record_ended(void)
 	if (dlist_is_empty(&ended))
 		return;
 	VY_FAULT_POINT("answered");
-	begin("recording jobs");
+	vy_worker_begin("recording jobs");
 	vy_events_gather();
 	dlist_foreach_modify(iter, &ended) vy_outbox_record(dlist_container(VyTransfer, node, iter.cur));
 	(void) vy_events_announce();
 	VY_FAULT_POINT("recording");
-	commit();
+	vy_worker_commit();
 	VY_FAULT_POINT("recorded");
 	dlist_foreach_modify(iter, &ended)
 	{
@@ -225,7 +223,7 @@ claim(void)
 	int room = max_in_flight - nin_flight;
 	int n;
 
-	begin("claiming jobs");
+	vy_worker_begin("claiming jobs");
 	while (vy_outbox_expire(!took_over, NULL) > 0)
 	{
 		vy_sql_lane_look_soon();
@@ -235,7 +233,7 @@ claim(void)
 	next_at = n == room ? 0 : vy_outbox_next();
 	if (n > 0)
 		ForceSyncCommit();
-	commit();
+	vy_worker_commit();
 	took_over = true;
 	if (n > 0)
 		VY_FAULT_POINT("claimed");
@@ -279,26 +277,6 @@ drop(VyTransfer *transfer)
 	curl_slist_free_all(transfer->list);
 	PG_SETMASK(&UnBlockSig);
 	MemoryContextDelete(transfer->context);
-}
-
-static void
-begin(const char *activity)
-{
-	/* or now() would be the start of the process */
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	pgstat_report_activity(STATE_RUNNING, activity);
-}
-
-static void
-commit(void)
-{
-	vy_wait_tell();
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	pgstat_report_stat(false);
-	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
 static long

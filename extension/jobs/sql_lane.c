@@ -105,17 +105,11 @@ look_for_due(VyShmWorker *place)
 	lost = place->sql_lost;
 	place->sql_lost = false;
 	LWLockRelease(vy_shm->lock);
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	pgstat_report_activity(STATE_RUNNING, "looking for sql jobs");
+	vy_worker_begin("looking for sql jobs");
 	while (lost && vy_outbox_expire(false, vy_sql_kind.name) > 0)
 		CHECK_FOR_INTERRUPTS();
 	due = vy_sql_due(&next_at);
-	vy_wait_tell();
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	pgstat_report_stat(false);
-	pgstat_report_activity(STATE_IDLE, NULL);
+	vy_worker_commit();
 	return vy_sql_workers > 0 ? due : 0;
 }
 

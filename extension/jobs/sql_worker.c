@@ -110,8 +110,6 @@ static void arm(void);
 static void disarm(void);
 static void on_terminate(SIGNAL_ARGS);
 static void on_tick(void);
-static void begin(const char *activity);
-static void commit(void);
 
 PGDLLEXPORT void vyricon_sql_worker_main(Datum arg) pg_attribute_noreturn();
 
@@ -209,9 +207,9 @@ is_home(void)
 {
 	bool here;
 
-	begin("looking for sql jobs");
+	vy_worker_begin("looking for sql jobs");
 	here = vy_jobs_home() == VY_HOME_HERE;
-	commit();
+	vy_worker_commit();
 	return here;
 }
 
@@ -223,7 +221,7 @@ claim(VySqlJob *job, TimestampTz *next)
 	TimestampTz now = GetCurrentTimestamp();
 	bool found = false;
 
-	begin("claiming a job");
+	vy_worker_begin("claiming a job");
 	for (int16 priority = HIGHEST_PRIORITY; priority >= LOWEST_PRIORITY && !found; priority--)
 	{
 		Datum args[3] = {Int64GetDatum(lease_ms), Int16GetDatum(priority), TimestampTzGetDatum(now)};
@@ -234,7 +232,7 @@ claim(VySqlJob *job, TimestampTz *next)
 		ForceSyncCommit();
 	else
 		(void) vy_sql_due(next);
-	commit();
+	vy_worker_commit();
 	if (found)
 		VY_FAULT_POINT("sql_claimed");
 	return found;
@@ -312,7 +310,7 @@ perform(const VySqlJob *job)
 	bool held;
 
 	MemoryContextSwitchTo(job_context);
-	begin(psprintf("job " INT64_FORMAT ": %s", job->id, job->function));
+	vy_worker_begin(psprintf("job " INT64_FORMAT ": %s", job->id, job->function));
 	initStringInfo(&answer);
 	held = vy_query_run(&hold_job, args, NULL) > 0;
 	if (held)
@@ -330,7 +328,7 @@ perform(const VySqlJob *job)
 			vy_ring_at_commit();
 		VY_FAULT_POINT("sql_recording");
 	}
-	commit();
+	vy_worker_commit();
 	if (held)
 		vy_metrics_attempt(&vy_sql_kind, VY_OUTCOME_DONE);
 	VY_FAULT_POINT("sql_recorded");
@@ -380,9 +378,9 @@ give_back(const VySqlJob *job)
 {
 	Datum args[2] = {Int64GetDatum(job->id), Int32GetDatum(job->attempts)};
 
-	begin("giving a job back");
+	vy_worker_begin("giving a job back");
 	(void) vy_query_run(&release_job, args, NULL);
-	commit();
+	vy_worker_commit();
 }
 
 /* Nothing of it happened. Who is not allowed to call will not be the next time; everything else may pass. */
@@ -394,13 +392,13 @@ record_failure(const VySqlJob *job, const ErrorData *error, bool timed_out)
 	const char *message = timed_out ? "it ran for longer than vyricon.sql_job_timeout" : error->message;
 	char *problem;
 
-	begin("recording a job");
+	vy_worker_begin("recording a job");
 	problem = psprintf("%s: %s", unpack_sql_state(error->sqlerrcode), message != NULL ? message : "");
 	problem[pg_mbcliplen(problem, (int) strlen(problem), PROBLEM_KEPT)] = '\0';
 	(void) vy_outbox_settle(job->id, &attempt, outcome, (VyStr){NULL, 0}, problem);
 	if (job->has_subject)
 		vy_ring_at_commit();
-	commit();
+	vy_worker_commit();
 	vy_metrics_attempt(&vy_sql_kind, outcome);
 }
 
@@ -450,22 +448,4 @@ on_tick(void)
 		ticks_left = TICKS_TO_LEAVE;
 	if (--ticks_left <= 0)
 		die(SIGTERM);
-}
-
-static void
-begin(const char *activity)
-{
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	pgstat_report_activity(STATE_RUNNING, activity);
-}
-
-static void
-commit(void)
-{
-	vy_wait_tell();
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	pgstat_report_stat(false);
-	pgstat_report_activity(STATE_IDLE, NULL);
 }

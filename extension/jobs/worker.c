@@ -12,6 +12,7 @@
 #include "jobs/dispatcher.h"
 #include "jobs/event.h"
 #include "jobs/sql.h"
+#include "jobs/wait.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -229,6 +230,26 @@ on_terminate(SIGNAL_ARGS)
 {
 	ShutdownRequestPending = true;
 	die(postgres_signal_arg);
+}
+
+void
+vy_worker_begin(const char *activity)
+{
+	/* or now() would be the start of the process */
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	pgstat_report_activity(STATE_RUNNING, activity);
+}
+
+void
+vy_worker_commit(void)
+{
+	vy_wait_tell();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	pgstat_report_stat(false);
+	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
 bool

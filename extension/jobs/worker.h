@@ -53,4 +53,8 @@ void vy_manage_init(void);
 void vy_ring_at_commit(void);
 void vy_leave_init(void);
 
+/* A transaction of a background process, shown in pg_stat_activity; at its commit, who waits for a job that ended in it is told. */
+void vy_worker_begin(const char *activity);
+void vy_worker_commit(void);
+
 #endif

@@ -44,6 +44,7 @@ const fixture = `
   END $$;
   CREATE SEQUENCE e2e.tries;
   GRANT USAGE ON SEQUENCE e2e.tries TO service_role;
+  CREATE FUNCTION e2e.age_of_now() RETURNS float8 LANGUAGE sql AS $$ SELECT extract(epoch FROM clock_timestamp() - now())::float8 $$;
   CREATE FUNCTION e2e.third_time(name text) RETURNS bigint LANGUAGE plpgsql AS $$
   DECLARE
     n bigint := nextval('e2e.tries');
@@ -205,6 +206,13 @@ test('an error rolls everything back, is tried again after a while, and stays as
   assert.equal(marks('third'), 1);
   const counted = (outcome) => Number(new RegExp(`^vyricon_job_attempts_total\\{kind="sql",outcome="${outcome}"\\} (\\d+)$`, 'm').exec(sql('SELECT vyricon.metrics()'))[1]);
   assert.ok(counted('not_sent') >= 12 && counted('done') >= 1, sql('SELECT vyricon.metrics()'));
+});
+
+test('now() is the time of the call, not that at which its process started', async () => {
+  const slow = call('mark_slowly', { name: 'before', seconds: 1.2 });
+  const after = call('age_of_now', {});
+  await ends(slow, 'done');
+  assert.ok(Number((await ends(after, 'done')).answer) < 1, job(after).answer);
 });
 
 test('a long answer is kept to 16 KiB, whole letters of it', async () => {
